@@ -1,0 +1,1 @@
+"""specsync: a Kubernetes operator that watches the API contracts a team depends on."""
