@@ -8,7 +8,7 @@ PY := $(BIN)/python
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help run test check lint types layers crds crds-check unit integration lock clean devcluster
+.PHONY: help run test check lint types layers drift unit integration controlplane lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,3 +27,36 @@ help: ## list the targets
 lock: .venv/.ready ## pin the requirements again, with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.txt
+
+controlplane: .venv/.ready ## get etcd, kube-apiserver, kube-controller-manager and kubectl (built once, then cached)
+	@$(PY) -m devcluster build
+
+run: controlplane ## start a control plane and the operator, and give a tour (ONCE=1 ends after it, CLUSTER=current uses yours)
+	@$(PY) -m tour $(if $(ONCE),--once) $(if $(CLUSTER),--cluster $(CLUSTER))
+
+test: check unit integration ## all checks and all tests
+
+check: lint types layers drift ## all checks
+
+lint: .venv/.ready ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.ready ## mypy, strict
+	$(BIN)/mypy
+
+layers: .venv/.ready ## import-linter: imports point down only
+	$(BIN)/lint-imports
+
+drift: .venv/.ready ## crds/ and docs/ are what the code generates
+	$(PY) -m specsync.resources.crds --check
+	$(PY) -m specsync.resources.reference --check
+
+unit: .venv/.ready ## tests that need nothing but Python
+	$(BIN)/pytest tests/unit
+
+integration: controlplane ## tests on a real control plane
+	$(BIN)/pytest tests/integration
+
+clean: ## remove .venv, caches and the development cluster's state
+	rm -rf .venv .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The command line: `specsync`, also usable as `kubectl specsync`."""

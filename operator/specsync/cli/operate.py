@@ -1,0 +1,199 @@
+"""`specsync run`, `controller` and `worker`: the operator's processes."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from specsync.cli.logs import configure_logging
+from specsync.cli.probes import Probes
+from specsync.controller.app import Controller, ControllerSettings
+from specsync.fetching.guard import Exceptions, Guard
+from specsync.kube.client import KubeClient
+from specsync.kube.connection import ConnectionError
+from specsync.kube.leases import LeaseTiming
+from specsync.kube.pod import own_namespace
+from specsync.kube.watch import Watcher
+from specsync.resources.duration import seconds
+from specsync.worker.app import Worker, WorkerSettings, new_worker_id
+
+log = structlog.get_logger()
+
+Pause = Callable[[str], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kubeconfig", help="kubeconfig file; else KUBECONFIG, the Pod's service account, ~/.kube/config"
+    )
+    parser.add_argument(
+        "--namespace",
+        default=own_namespace(),
+        help="the operator's own namespace, for its Leases (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--watch-namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="look at this namespace only; may be repeated (default: all)",
+    )
+    parser.add_argument(
+        "--min-interval",
+        type=_duration,
+        default=60.0,
+        metavar="DURATION",
+        help="raise shorter spec.interval to this (1m)",
+    )
+    parser.add_argument(
+        "--heartbeat", type=_duration, default=5.0, metavar="DURATION", help="renew Leases so often (5s)"
+    )
+    parser.add_argument(
+        "--lease-duration",
+        type=_duration,
+        default=15.0,
+        metavar="DURATION",
+        help="take over after no renewal for (15s)",
+    )
+    parser.add_argument("--concurrency", type=int, default=10, metavar="N", help="jobs at a time in a worker (10)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="let documents be fetched from this private host; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-cidr",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="let documents be fetched from this private network; may be repeated",
+    )
+    parser.add_argument(
+        "--max-document-mib", type=int, default=64, metavar="MIB", help="refuse larger documents (64 MiB)"
+    )
+    parser.add_argument(
+        "--child-memory-mib", type=int, default=2048, metavar="MIB", help="memory of a process that parses (2048 MiB)"
+    )
+    parser.add_argument(
+        "--probes-port",
+        type=int,
+        default=8081,
+        metavar="PORT",
+        help="serve /livez and /readyz here; 0 for nowhere (8081)",
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), default="json" if not sys.stderr.isatty() else "text")
+
+
+def run(options: argparse.Namespace, pause: Pause = lambda _: None) -> int:
+    """Runs until SIGINT or SIGTERM. `pause` is called at named points of a job, for fault tests."""
+    configure_logging(options.log_format)
+    if options.heartbeat * 2 > options.lease_duration:
+        print("specsync: --lease-duration must be at least twice --heartbeat", file=sys.stderr)
+        return 2
+    try:
+        guard = Guard(Exceptions.parse(hosts=options.allow_host, cidrs=options.allow_cidr))
+    except ValueError as error:
+        print(f"specsync: {error}", file=sys.stderr)
+        return 2
+    try:
+        uvloop.run(_operate(options, guard, pause))
+    except ConnectionError as error:
+        print(f"specsync: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _operate(options: argparse.Namespace, guard: Guard, pause: Pause) -> None:
+    identity = new_worker_id()
+    timing = LeaseTiming(heartbeat=options.heartbeat, duration=options.lease_duration)
+    with_controller = options.command in ("run", "controller")
+    with_worker = options.command in ("run", "worker")
+    async with contextlib.AsyncExitStack() as resources:
+        runs: list[Callable[[], Awaitable[None]]] = []
+        watchers: list[Watcher] = []
+        ready: list[Callable[[], bool]] = []
+        drain: Callable[[], Awaitable[None]] | None = None
+        if with_controller:
+            client = await KubeClient.connect(
+                f"specsync-controller/{identity}", "specsync-controller", options.kubeconfig
+            )
+            resources.push_async_callback(client.close)
+            controller = Controller(
+                client,
+                ControllerSettings(
+                    namespace=options.namespace,
+                    watch_namespaces=options.watch_namespace,
+                    min_interval=options.min_interval,
+                    timing=timing,
+                ),
+                identity,
+            )
+            runs.append(controller.run)
+            watchers.append(controller.watcher)
+            ready.append(lambda: controller.ready)
+        if with_worker:
+            client = await KubeClient.connect(f"specsync-worker/{identity}", "specsync-worker", options.kubeconfig)
+            resources.push_async_callback(client.close)
+            settings = WorkerSettings(
+                namespace=options.namespace,
+                watch_namespaces=options.watch_namespace,
+                timing=timing,
+                concurrency=options.concurrency,
+                child_memory=options.child_memory_mib * 1024**2,
+                max_document_bytes=options.max_document_mib * 1024**2,
+            )
+            worker = Worker(client, settings, guard, identity, pause)
+            runs.append(worker.run)
+            watchers.append(worker.watcher)
+            ready.append(lambda: worker.ready)
+            drain = worker.drain
+        if options.probes_port:
+            probes = Probes(lambda: all(check() for check in ready), options.probes_port)
+            await resources.enter_async_context(probes)
+        log.info("started", role=options.command, identity=identity)
+        await _run_until_stopped(runs, watchers, drain)
+        log.info("stopped", identity=identity)
+
+
+async def _run_until_stopped(
+    runs: list[Callable[[], Awaitable[None]]], watchers: list[Watcher], drain: Callable[[], Awaitable[None]] | None
+) -> None:
+    """Runs all parts until one fails or the process is told to stop; the worker hands its jobs back then."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def take_signals() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+
+    take_signals()
+    watching = [asyncio.ensure_future(watcher.run(take_signals)) for watcher in watchers]
+    parts = [asyncio.ensure_future(run()) for run in runs]
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([*parts, *watching, told], return_when=asyncio.FIRST_COMPLETED)
+    failed = [task for task in (*parts, *watching) if task.done()]
+    if drain is not None and not failed:
+        await drain()
+    for task in (*parts, told):
+        task.cancel()
+    # Jobs and Leases first; kopf, which only watches, takes its time to end and isn't waited for long.
+    await asyncio.gather(*parts, return_exceptions=True)
+    for task in watching:
+        task.cancel()
+    await asyncio.wait(watching, timeout=0.5)
+    for task in failed:
+        task.result()
+
+
+def _duration(text: str) -> float:
+    length = seconds(text)
+    if length <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write for example 30s or 5m")
+    return length

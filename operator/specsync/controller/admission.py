@@ -1,0 +1,84 @@
+"""What the leader writes to jobs: creation, admission, retry, and the end of a job that nobody holds.
+
+Each patch tests the uid and the phase that it was decided on, so that a claim in between wins.
+"""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from specsync.kube.client import Conflict, Invalid, KubeClient, NotFound
+from specsync.resources import Dependency, SyncJob
+from specsync.resources.jobstatus import finished_status, unfinished_status
+from specsync.resources.meta import ObjectMeta, now, owner_reference, to_wire
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import FINISHED_PHASES, Phase, SyncJobSpec, SyncJobStatus, Target
+
+
+async def create_job(client: KubeClient, dependency: Dependency, name: str, *, scheduled: bool) -> SyncJob | None:
+    """Creates a job of the operator's own, or finds the one that was created before a crash.
+
+    None where an object of that name is not such a job. Raises ApiError.
+    """
+    job = SyncJob(
+        metadata=ObjectMeta(
+            name=name, namespace=dependency.metadata.namespace, owner_references=[owner_reference(dependency)]
+        ),
+        spec=SyncJobSpec(target=Target(name=dependency.metadata.name), trigger="Scheduled" if scheduled else "Manual"),
+    )
+    try:
+        return await client.create(job)
+    except Conflict:
+        found = await client.get(SyncJob, job.metadata.namespace, name)
+        mine = any(owner.uid == dependency.metadata.uid for owner in found.metadata.owner_references)
+        return found if mine else None
+
+
+async def admit(client: KubeClient, dependency: Dependency, job: SyncJob) -> SyncJob | None:
+    """Lets a pending job start: owned by its Dependency, then marked as admitted. None where it changed meanwhile."""
+    owner = owner_reference(dependency)
+    meta = job.metadata
+    if not any(o.uid == owner.uid for o in meta.owner_references):
+        owners = [to_wire(o) for o in (*meta.owner_references, owner)]
+        patch = [_uid(job), {"op": "add", "path": "/metadata/ownerReferences", "value": owners}]
+        try:
+            job = await client.patch(SyncJob, meta.namespace, meta.name, patch)
+        except (NotFound, Invalid):
+            return None
+    return await _write(client, job, replace(job.status, admitted_at=now()))
+
+
+async def retry(client: KubeClient, job: SyncJob, request: str, *, from_start: bool) -> SyncJob | None:
+    """Lets a failed job go on at the stage that failed, or from its start. None where it changed meanwhile."""
+    status = replace(unfinished_status(job.status), last_handled_retry=request[:256], admitted_at=now())
+    if from_start:
+        status = replace(status, stages=[], base=None)
+    return await _write(client, job, status)
+
+
+async def refuse_retry(client: KubeClient, job: SyncJob, request: str) -> SyncJob | None:
+    return await _write(client, job, replace(job.status, last_handled_retry=request[:256]))
+
+
+async def end(client: KubeClient, job: SyncJob, phase: Phase, reason: Reason, message: str) -> SyncJob | None:
+    """Ends a pending job that nobody holds. None where it was claimed meanwhile."""
+    return await _write(client, job, finished_status(job.status, phase, reason, message, now()))
+
+
+async def _write(client: KubeClient, job: SyncJob, status: SyncJobStatus) -> SyncJob | None:
+    if job.status.phase not in (*FINISHED_PHASES, "Pending"):
+        return None  # a worker holds it
+    patch: list[dict[str, Any]] = [
+        _uid(job),
+        {"op": "test", "path": "/status/phase", "value": job.status.phase},
+        {"op": "test", "path": "/status/claim", "value": to_wire(job.status.claim)},
+        {"op": "add", "path": "/status", "value": to_wire(status)},
+    ]
+    try:
+        return await client.patch(SyncJob, job.metadata.namespace, job.metadata.name, patch, subresource="status")
+    except (NotFound, Invalid):
+        return None
+
+
+def _uid(job: SyncJob) -> dict[str, Any]:
+    return {"op": "test", "path": "/metadata/uid", "value": job.metadata.uid}

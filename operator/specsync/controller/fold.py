@@ -1,0 +1,146 @@
+"""Folding: what a finished job found becomes the Dependency's status. Pure, so that it may run again after a crash."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from specsync.controller import health
+from specsync.controller.due import next_due
+from specsync.resources import Dependency, SyncJob
+from specsync.resources.dependency import (
+    DependencyStatus,
+    HandledRequest,
+    HealthState,
+    LastChange,
+    LastSync,
+    SnapshotInfo,
+    SourceState,
+)
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import NormalizeOutput, ParseOutput, SyncJobStatus
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """An Event that a fold calls for; `occasion` makes it unique."""
+
+    type: str
+    reason: Reason
+    message: str
+
+
+def fold(dependency: Dependency, job: SyncJob, min_interval: float, at: dt.datetime) -> DependencyStatus:
+    """The status after a job that ended; `at` is now. Clears `activeJob`, moves `nextSyncTime`."""
+    status = dependency.status
+    started = job.status.started_at or at
+    due = next_due(dependency, started, min_interval)
+    if job.status.error is not None and job.status.error.reason == Reason.RATE_LIMITED:
+        # Slow down rather than knock again: at least one interval from the end, not from the start.
+        due = max(due, next_due(dependency, at, min_interval))
+    status = replace(
+        status,
+        health=health.after(status.health, job, dependency.spec.health, at),
+        active_job=None,
+        next_sync_time=max(due, at),
+        last_sync=LastSync(
+            job=job.metadata.name,
+            job_uid=job.metadata.uid,
+            phase=job.status.phase,
+            result=job.status.result or job.status.phase,
+            started_at=started,
+            time=job.status.finished_at or at,
+            error=job.status.error if job.status.phase == "Failed" else None,
+        ),
+        last_handled_request=_handled(status.last_handled_request, job),
+    )
+    if job.status.phase != "Succeeded":
+        return status
+    return _with_findings(status, job.status)
+
+
+def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob) -> list[Announcement]:
+    """The Events that the step from the status before to the one after calls for: transitions only."""
+    before = dependency.status
+    name = dependency.metadata.name
+    found = []
+    if job.status.result == "Baseline" and after.current is not None:
+        info = after.current
+        text = f"first snapshot {info.snapshot}: {info.title} {info.version}, {info.operations} operations"
+        found.append(Announcement("Normal", Reason.BASELINE_CREATED, text))
+    error = job.status.error
+    if job.status.phase == "Failed" and error is not None:
+        last = before.last_sync.error if before.last_sync else None
+        if last is None or last.reason != error.reason:
+            text = f"{error.reason} in stage {error.stage}: {error.message}"
+            found.append(Announcement("Warning", Reason.SYNC_FAILED, text))
+    if before.health.state != after.health.state:
+        found.append(_health_change(after.health.state, after.health.consecutive_failures, name))
+    elif job.status.phase == "Succeeded" and before.health.consecutive_failures:
+        found.append(Announcement("Normal", Reason.RECOVERED, "a sync succeeded again"))
+    return found
+
+
+def _health_change(state: HealthState, failures: int, name: str) -> Announcement:
+    match state:
+        case "healthy":
+            return Announcement("Normal", Reason.RECOVERED, "a sync succeeded again; health is healthy")
+        case "degraded":
+            return Announcement("Warning", Reason.DEGRADED, f"{failures} failed syncs in a row")
+        case "unhealthy":
+            return Announcement("Warning", Reason.UNHEALTHY, f"{failures} failed syncs in a row")
+        case "paused":
+            text = (
+                f"{failures} failed syncs in a row: scheduling stops. Fix the cause, then ask for a sync: "
+                f'kubectl annotate --overwrite dep/{name} specsync.dev/requestedAt="$(date +%s)"'
+            )
+            return Announcement("Warning", Reason.PAUSED, text)
+
+
+def _with_findings(status: DependencyStatus, found: SyncJobStatus) -> DependencyStatus:
+    fetch = next((r.fetch for r in found.stages if r.fetch is not None), None)
+    parse = next((r.parse for r in found.stages if r.parse is not None), None)
+    normalized = next((r.normalize for r in found.stages if r.normalize is not None), None)
+    snapshot = next((r.snapshot for r in found.stages if r.snapshot is not None), None)
+    diff = next((r.diff for r in found.stages if r.diff is not None), None)
+    persist = next((r.persist for r in found.stages if r.persist is not None), None)
+    if fetch is not None:
+        known = status.source if fetch.not_modified else None
+        status = replace(
+            status,
+            source=SourceState(
+                url_digest=fetch.source_digest,
+                raw_digest=fetch.raw_digest,
+                etag=fetch.etag or (known.etag if known else None),
+                last_modified=fetch.last_modified or (known.last_modified if known else None),
+            ),
+        )
+    if snapshot is not None and normalized is not None and parse is not None:
+        info = _snapshot_info(snapshot.name, normalized, parse)
+        status = replace(status, current=info, baseline=status.baseline or info)
+    if diff is not None and persist is not None and persist.change_set:
+        change = LastChange(
+            change_set=persist.change_set,
+            breaking=diff.breaking,
+            risky=diff.risky,
+            safe=diff.safe,
+            time=found.finished_at,
+        )
+        status = replace(status, last_change=change)
+    return status
+
+
+def _snapshot_info(name: str, normalized: NormalizeOutput, parsed: ParseOutput) -> SnapshotInfo:
+    return SnapshotInfo(
+        snapshot=name,
+        digest=normalized.canonical_digest,
+        title=parsed.title,
+        version=parsed.version,
+        operations=normalized.operations,
+    )
+
+
+def _handled(request: HandledRequest | None, job: SyncJob) -> HandledRequest | None:
+    if request is None or request.job != job.metadata.name:
+        return request
+    return replace(request, outcome=job.status.result or job.status.phase)

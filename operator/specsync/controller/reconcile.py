@@ -1,0 +1,344 @@
+"""Reconciles one Dependency with its jobs: an ordered list of steps, and one place that writes the status.
+
+One job at a time runs for a Dependency: the scheduled one, named by `status.nextSyncTime`, or the one that
+`status.activeJob` names. Whether a finished job is in the status already follows from these two fields alone, so
+no clocks of workers are compared and a leader that crashed at any instant is followed by one that goes on.
+"""
+
+import datetime as dt
+
+import structlog
+from msgspec.structs import replace
+
+from specsync.controller import admission, retention
+from specsync.controller.conditions import summarise
+from specsync.controller.due import next_due, requested_job_name, scheduled_job_name
+from specsync.controller.fold import announcements, fold
+from specsync.kube.client import Invalid, KubeClient, NotFound
+from specsync.kube.events import EventRecorder
+from specsync.kube.store import Store
+from specsync.resources import Dependency, SpecSnapshot, SyncJob
+from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, HandledRequest
+from specsync.resources.meta import now, to_wire
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import RETRY_REQUESTED_AT, Phase
+
+log = structlog.get_logger()
+
+
+class Outdated(Exception):
+    """The store was behind the API server; it has been brought up to date: reconcile again."""
+
+
+class Reconciler:
+    """Brings Dependencies and their jobs forward. All reads are from the stores, all writes are guarded."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        events: EventRecorder,
+        dependencies: Store[Dependency],
+        jobs: Store[SyncJob],
+        snapshots: Store[SpecSnapshot],
+        change_sets: Store[retention.ChangeSetHead],
+        min_interval: float,
+    ) -> None:
+        self._client = client
+        self._events = events
+        self._dependencies = dependencies
+        self._jobs = jobs
+        self._snapshots = snapshots
+        self._change_sets = change_sets
+        self._min_interval = min_interval
+
+    async def reconcile(self, namespace: str, name: str) -> float | None:
+        """Returns the seconds after which to come back, None for not before something changes.
+
+        Raises Outdated, ApiError: come back soon.
+        """
+        dependency = self._dependencies.get(namespace, name)
+        if dependency is None:
+            await self._end_orphans(namespace, name)
+            return None
+        if dependency.metadata.deletion_timestamp is not None:
+            return None
+        await self._end_cancelled(dependency)
+        dependency = await self._accept_spec(dependency)
+        dependency = await self._fold_scheduled(dependency)
+        dependency = await self._bring_active_forward(dependency)
+        dependency = await self._start_requested(dependency)
+        dependency = await self._retry_failed(dependency)
+        dependency = await self._admit_next(dependency)
+        dependency = await self._start_due(dependency)
+        dependency = await self._write(dependency, dependency.status)
+        return await self._prune(dependency)
+
+    # Steps, in their order
+
+    async def _end_orphans(self, namespace: str, name: str) -> None:
+        """Jobs for a Dependency that isn't there fail; a GET makes sure that it isn't just not seen yet."""
+        waiting = [job for job in self._jobs.owned_by(namespace, name) if job.status.phase == "Pending"]
+        if not waiting:
+            return
+        try:
+            self._dependencies.put(await self._client.get(Dependency, namespace, name))
+            raise Outdated
+        except NotFound:
+            pass
+        text = f"Dependency {name} doesn't exist in namespace {namespace}: create it first, or correct spec.target.name"
+        for job in waiting:
+            await self._end(job, "Failed", Reason.TARGET_NOT_FOUND, text)
+
+    async def _end_cancelled(self, dependency: Dependency) -> None:
+        """Pending jobs that a user cancelled. Running ones are their workers' to end."""
+        for job in self._jobs_of(dependency):
+            if job.spec.cancel and job.status.phase == "Pending":
+                await self._end(job, "Cancelled", Reason.CANCELLED, "cancelled by spec.cancel before it ran")
+
+    async def _accept_spec(self, dependency: Dependency) -> Dependency:
+        """A changed spec moves the due time; a changed source is due at once, and forgets the old one's ETag."""
+        status = dependency.status
+        if status.observed_generation == dependency.metadata.generation:
+            return dependency
+        source_changed = status.source is None or status.source.url_digest != dependency.spec.source.digest()
+        if status.last_sync is None or source_changed:
+            due = now()
+        else:
+            due = next_due(dependency, status.last_sync.started_at or now(), self._min_interval)
+        running = self._scheduled(dependency)
+        status = replace(
+            status,
+            observed_generation=dependency.metadata.generation,
+            source=None if source_changed else status.source,
+            # While the scheduled job exists its due time is its name, and must stay.
+            next_sync_time=status.next_sync_time if running is not None else due,
+        )
+        return await self._write(dependency, status)
+
+    async def _fold_scheduled(self, dependency: Dependency) -> Dependency:
+        job = self._scheduled(dependency)
+        return await self._fold(dependency, job) if job is not None and job.finished else dependency
+
+    async def _bring_active_forward(self, dependency: Dependency) -> Dependency:
+        """The job that was decided on last: created and admitted where a crash came between, folded when finished."""
+        active = dependency.status.active_job
+        if active is None:
+            return dependency
+        job = await self._find(dependency, active)
+        if job is None and active.uid:
+            return await self._write(dependency, replace(dependency.status, active_job=None))  # deleted by a user
+        if job is None:
+            job = await admission.create_job(self._client, dependency, active.name, scheduled=False)
+            if job is None:
+                log.error("name taken by a foreign job", job=active.name)
+                return await self._write(dependency, replace(dependency.status, active_job=None))
+            self._jobs.put(job)
+        if job.finished:
+            return await self._fold(dependency, job)
+        if job.status.phase == "Pending" and job.status.admitted_at is None:
+            await self._admit(dependency, job)
+        return dependency
+
+    async def _start_requested(self, dependency: Dependency) -> Dependency:
+        """The annotation asks for a sync. While a job runs the last request waits."""
+        value = dependency.metadata.annotations.get(REQUESTED_AT, "")[:256]
+        handled = dependency.status.last_handled_request
+        if not value or (handled is not None and handled.value == value) or self._busy(dependency):
+            return dependency
+        name = requested_job_name(dependency, value)
+        status = replace(
+            dependency.status,
+            active_job=ActiveJob(name=name),
+            last_handled_request=HandledRequest(value=value, job=name, outcome="Requested"),
+        )
+        return await self._bring_active_forward(await self._write(dependency, status))
+
+    async def _retry_failed(self, dependency: Dependency) -> Dependency:
+        for job in self._jobs_of(dependency):
+            request = job.metadata.annotations.get(RETRY_REQUESTED_AT, "")[:256]
+            if not request or request == job.status.last_handled_retry or not job.finished:
+                continue
+            if job.status.phase != "Failed":
+                text = (
+                    f"a {job.status.phase.lower()} job can't be retried: create another SyncJob, or ask the Dependency"
+                )
+                await self._events.record(job, "Warning", Reason.RETRY_REFUSED, text, occasion=request)
+                self._keep(await admission.refuse_retry(self._client, job, request))
+                continue
+            if self._busy(dependency):
+                continue
+            active = ActiveJob(name=job.metadata.name, uid=job.metadata.uid)
+            dependency = await self._write(dependency, replace(dependency.status, active_job=active))
+            # What was fetched then may be older than what is known now: start over.
+            base, current = job.status.base, dependency.status.current
+            moved = (base.snapshot if base else None) != (current.snapshot if current else None)
+            self._keep(await admission.retry(self._client, job, request, from_start=moved))
+        return dependency
+
+    async def _admit_next(self, dependency: Dependency) -> Dependency:
+        """Users' own jobs, oldest first."""
+        waiting = [
+            job
+            for job in self._jobs_of(dependency)
+            if job.status.phase == "Pending" and job.spec.trigger == "Manual" and job.status.admitted_at is None
+        ]
+        if not waiting or self._busy(dependency):
+            return dependency
+        job = min(waiting, key=lambda j: (j.metadata.creation_timestamp or now(), j.metadata.name))
+        active = ActiveJob(name=job.metadata.name, uid=job.metadata.uid)
+        dependency = await self._write(dependency, replace(dependency.status, active_job=active))
+        await self._admit(dependency, job)
+        return dependency
+
+    async def _start_due(self, dependency: Dependency) -> Dependency:
+        if not self._schedules(dependency) or self._busy(dependency):
+            return dependency
+        if dependency.status.next_sync_time is None:
+            dependency = await self._write(dependency, replace(dependency.status, next_sync_time=now()))
+        due, name = dependency.status.next_sync_time, scheduled_job_name(dependency)
+        if due is None or name is None or due > now():
+            return dependency
+        job = await admission.create_job(self._client, dependency, name, scheduled=True)
+        if job is None:
+            # A foreign object bears the name: the next second's name will do.
+            return await self._write(
+                dependency, replace(dependency.status, next_sync_time=now() + dt.timedelta(seconds=1))
+            )
+        self._jobs.put(job)
+        return await self._fold_scheduled(dependency)
+
+    async def _prune(self, dependency: Dependency) -> float | None:
+        """Deletes what history doesn't keep, and says when to come back."""
+        at = now()
+        jobs = self._jobs_of(dependency)
+        if not self._busy(dependency):
+            surplus, expired = retention.surplus_jobs(dependency, jobs, at)
+            if len(surplus) >= retention.BATCH or expired:
+                gone = surplus + [job for job in expired if job not in surplus]
+                await retention.delete_jobs(self._client, dependency, jobs, gone)
+                for job in gone:
+                    self._jobs.bury(job)
+        await self._prune_findings(dependency)
+        waits = [retention.next_expiry(self._jobs_of(dependency), at)]
+        due = dependency.status.next_sync_time
+        if due is not None and self._schedules(dependency) and not self._busy(dependency):
+            waits.append(max(0.0, (due - at).total_seconds()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    async def _prune_findings(self, dependency: Dependency) -> None:
+        meta = dependency.metadata
+        change_sets = self._change_sets.owned_by(meta.namespace, meta.name)
+        for change_set in retention.surplus_change_sets(dependency, change_sets):
+            await self._client.delete(
+                retention.ChangeSetHead, meta.namespace, change_set.metadata.name, change_set.metadata.uid
+            )
+            self._change_sets.bury(change_set)
+        kept = self._change_sets.owned_by(meta.namespace, meta.name)
+        snapshots = self._snapshots.owned_by(meta.namespace, meta.name)
+        if self._busy(dependency):
+            return  # the active job's snapshot is not in the status yet
+        for snapshot in retention.surplus_snapshots(dependency, snapshots, kept):
+            await self._client.delete(SpecSnapshot, meta.namespace, snapshot.metadata.name, snapshot.metadata.uid)
+            self._snapshots.bury(snapshot)
+
+    # What the steps are made of
+
+    def _jobs_of(self, dependency: Dependency) -> list[SyncJob]:
+        return self._jobs.owned_by(dependency.metadata.namespace, dependency.metadata.name)
+
+    def _scheduled(self, dependency: Dependency) -> SyncJob | None:
+        """The job of the persisted due time, if it exists."""
+        name = scheduled_job_name(dependency)
+        job = self._jobs.get(dependency.metadata.namespace, name) if name else None
+        mine = job is not None and any(o.uid == dependency.metadata.uid for o in job.metadata.owner_references)
+        return job if mine else None
+
+    def _busy(self, dependency: Dependency) -> bool:
+        """Whether a job runs, or has run and is not in the status yet."""
+        return dependency.status.active_job is not None or self._scheduled(dependency) is not None
+
+    def _schedules(self, dependency: Dependency) -> bool:
+        return not dependency.spec.suspend and dependency.status.health.state != "paused"
+
+    async def _find(self, dependency: Dependency, active: ActiveJob) -> SyncJob | None:
+        """The active job; what the store lacks, a GET looks for."""
+        namespace = dependency.metadata.namespace
+        job = self._jobs.get(namespace, active.name)
+        if job is None:
+            try:
+                job = await self._client.get(SyncJob, namespace, active.name)
+            except NotFound:
+                return None
+            self._jobs.put(job)
+        if active.uid:
+            return job if job.metadata.uid == active.uid else None
+        return job if any(o.uid == dependency.metadata.uid for o in job.metadata.owner_references) else None
+
+    async def _admit(self, dependency: Dependency, job: SyncJob) -> None:
+        admitted = await admission.admit(self._client, dependency, job)
+        if admitted is None:
+            await self._refresh_job(job)
+            raise Outdated
+        self._jobs.put(admitted)
+
+    async def _fold(self, dependency: Dependency, job: SyncJob) -> Dependency:
+        status = fold(dependency, job, self._min_interval, now())
+        # Events first: their names make them unique, while a crash after the status write would lose them.
+        epoch = job.status.claim.epoch if job.status.claim else 0
+        for event in announcements(dependency, status, job):
+            occasion = f"{job.metadata.uid}/{epoch}"
+            await self._events.record(dependency, event.type, event.reason, event.message, occasion)
+        return await self._write(dependency, status)
+
+    async def _end(self, job: SyncJob, phase: Phase, reason: Reason, message: str) -> None:
+        ended = await admission.end(self._client, job, phase, reason, message)
+        if ended is None:
+            await self._refresh_job(job)
+            return
+        self._jobs.put(ended)
+        if phase == "Failed":
+            await self._events.record(job, "Warning", reason, message, occasion=job.metadata.uid)
+
+    def _keep(self, job: SyncJob | None) -> None:
+        if job is None:
+            raise Outdated
+        self._jobs.put(job)
+
+    async def _refresh_job(self, job: SyncJob) -> None:
+        try:
+            self._jobs.put(await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name))
+        except NotFound:
+            self._jobs.bury(job)
+
+    async def _write(self, dependency: Dependency, status: DependencyStatus) -> Dependency:
+        """The only place that writes a Dependency's status: with the conditions that follow, only where it differs.
+
+        Guarded by resourceVersion, so that a leader that isn't one any more loses. Raises Outdated, ApiError.
+        """
+        syncing = status.active_job is not None
+        conditions = summarise(dependency, status, syncing=syncing, min_interval=self._min_interval, at=now())
+        status = replace(status, conditions=conditions)
+        if status == dependency.status:
+            return dependency
+        meta = dependency.metadata
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
+            {"op": "add", "path": "/status", "value": to_wire(status)},
+        ]
+        try:
+            written = await self._client.patch(Dependency, meta.namespace, meta.name, patch, subresource="status")
+        except (Invalid, NotFound) as error:
+            await self._refresh(dependency, error)
+            raise Outdated from error
+        self._dependencies.put(written)
+        return written
+
+    async def _refresh(self, dependency: Dependency, error: Exception) -> None:
+        try:
+            current = await self._client.get(Dependency, dependency.metadata.namespace, dependency.metadata.name)
+        except NotFound:
+            self._dependencies.bury(dependency)
+            return
+        if not self._dependencies.put(current) and isinstance(error, Invalid):
+            raise error  # not the test failed: the schema refuses what we write

@@ -1,0 +1,233 @@
+"""Request bodies and responses: their presence, status codes, media types and headers; their schemas go to the graph."""
+
+from __future__ import annotations
+
+from specsync.diffing.components import follow, same
+from specsync.diffing.media_types import contains, parsed
+from specsync.diffing.session import Place, Root, Session, Target
+from specsync.openapi.model import Header, MediaType, RequestBody, Response
+from specsync.openapi.tolerant import escaped
+
+Content = dict[str, MediaType]
+_REQUEST = Place(scope="request-body", nested="request-property")
+
+
+def compare_request_body(session: Session, target: Target, old: RequestBody | None, new: RequestBody | None) -> None:
+    places = (f"{target.old_pointer}/requestBody", f"{target.new_pointer}/requestBody")
+    if old is None or new is None:
+        if new is not None:
+            body, place = follow(session.new, new, places[1])
+            needed = body is not None and body.required
+            session.report(target, f"request-body-added-{'required' if needed else 'optional'}", None, place)
+        elif old is not None:
+            session.report(target, "request-body-removed", follow(session.old, old, places[0])[1], None)
+        return
+    if same(session.old, old, session.new, new):
+        return
+    before, old_place = follow(session.old, old, places[0])
+    after, new_place = follow(session.new, new, places[1])
+    if before is None or after is None:
+        return
+    if before.required is not after.required:
+        session.report(
+            target,
+            "became-required" if after.required else "became-optional",
+            f"{old_place}/required",
+            f"{new_place}/required",
+            before.required,
+            after.required,
+            place=_REQUEST,
+        )
+    compare_content(
+        session,
+        target,
+        before.content or {},
+        after.content or {},
+        (old_place, new_place),
+        _REQUEST,
+        request=True,
+    )
+
+
+def compare_responses(session: Session, target: Target, old: dict[str, Response], new: dict[str, Response]) -> None:
+    for status, response in old.items():
+        old_place = f"{target.old_pointer}/responses/{escaped(status)}"
+        if status not in new:
+            _report_status(session, target, status, "removed", follow(session.old, response, old_place)[1], None)
+        elif not same(session.old, response, session.new, new[status]):
+            before, old_place = follow(session.old, response, old_place)
+            after, new_place = follow(session.new, new[status], f"{target.new_pointer}/responses/{escaped(status)}")
+            if before is not None and after is not None:
+                _compare_response(session, target, status, before, after, (old_place, new_place))
+    for status, response in new.items():
+        if status not in old:
+            place = f"{target.new_pointer}/responses/{escaped(status)}"
+            _report_status(session, target, status, "added", None, follow(session.new, response, place)[1])
+
+
+def _report_status(
+    session: Session, target: Target, status: str, action: str, old: str | None, new: str | None
+) -> None:
+    """A status code came or went. ``default`` and ranges such as ``2XX`` have no rule in the catalog."""
+    if not status.isdigit():
+        return
+    kind = "success" if 200 <= int(status) <= 299 else "non-success"
+    session.report(target, f"{kind}-status-{action}", old, new, place=Place(scope="response", status=status))
+
+
+def _compare_response(
+    session: Session, target: Target, status: str, old: Response, new: Response, places: tuple[str, str]
+) -> None:
+    place = Place(scope="response-body", nested="response-property", status=status)
+    compare_content(session, target, old.content or {}, new.content or {}, places, place, request=False)
+    _compare_headers(session, target, status, old.headers or {}, new.headers or {}, places)
+
+
+def _compare_headers(
+    session: Session,
+    target: Target,
+    status: str,
+    old: dict[str, Header],
+    new: dict[str, Header],
+    places: tuple[str, str],
+) -> None:
+    before = {name.lower(): (name, header) for name, header in old.items()}
+    after = {name.lower(): (name, header) for name, header in new.items()}
+    before.pop("content-type", None)  # OpenAPI: to be ignored
+    after.pop("content-type", None)
+    for key, (name, header) in before.items():
+        place = Place(scope="response-header", status=status, header=name)
+        left, old_pointer = follow(session.old, header, f"{places[0]}/headers/{escaped(name)}")
+        if left is None:
+            continue
+        if key not in after:
+            aspect = "removed-required" if left.required else "removed-optional"
+            session.report(target, aspect, old_pointer, None, place=place)
+            continue
+        new_name, new_header = after[key]
+        if same(session.old, header, session.new, new_header):
+            continue
+        right, new_pointer = follow(session.new, new_header, f"{places[1]}/headers/{escaped(new_name)}")
+        if right is not None:
+            _compare_header(session, target, left, right, (old_pointer, new_pointer), place)
+    for key, (name, header) in after.items():
+        if key not in before:
+            _, pointer = follow(session.new, header, f"{places[1]}/headers/{escaped(name)}")
+            session.report(
+                target, "added", None, pointer, place=Place(scope="response-header", status=status, header=name)
+            )
+
+
+def _compare_header(
+    session: Session, target: Target, old: Header, new: Header, places: tuple[str, str], place: Place
+) -> None:
+    if old.required and not new.required:
+        pointers = (f"{places[0]}/required", f"{places[1]}/required")
+        session.report(target, "became-optional", *pointers, True, False, place=place)
+    if old.schema is not None and new.schema is not None:
+        node = session.graph.node(old.schema, new.schema, f"{places[0]}/schema", f"{places[1]}/schema", False)
+        if node is not None:
+            session.roots.append(Root(target, place, node))
+
+
+def compare_content(
+    session: Session,
+    target: Target,
+    old: Content,
+    new: Content,
+    places: tuple[str, str],
+    place: Place,
+    *,
+    request: bool,
+) -> None:
+    """Media types and their schemas. A media type whose name became wider or narrower is still the same one."""
+    pairs = [(name, name) for name in old if name in new]
+    removed = [name for name in old if name not in new]
+    added = []
+    for name in new:
+        if name in old:
+            continue
+        match = next((gone for gone in removed if contains(name, gone) or contains(gone, name)), None)
+        if match is None:
+            added.append(name)
+        else:
+            removed.remove(match)
+            pairs.append((match, name))
+    owner = Place(scope="request-body" if request else "response", status=place.status)
+    if place.parameter:
+        owner = place
+    for name in removed:
+        pointer = f"{places[0]}/content/{escaped(name)}"
+        session.report(target, "media-type-removed", pointer, None, name=name, place=owner)
+    for name in added:
+        pointer = f"{places[1]}/content/{escaped(name)}"
+        session.report(target, "media-type-added", None, pointer, name=name, place=owner)
+    roots: set[tuple[int, bool]] = set()
+    for before, after in pairs:
+        pointers = (f"{places[0]}/content/{escaped(before)}", f"{places[1]}/content/{escaped(after)}")
+        if before != after and not request:
+            _report_name(session, target, before, after, pointers, owner)
+        left, old_pointer = follow(session.old, old[before], pointers[0])
+        right, new_pointer = follow(session.new, new[after], pointers[1])
+        if left is not None and right is not None:
+            _compare_media_type(
+                session, target, left, right, (old_pointer, new_pointer), after, place, roots, request=request
+            )
+
+
+def _report_name(
+    session: Session, target: Target, before: str, after: str, pointers: tuple[str, str], place: Place
+) -> None:
+    aspect = "media-type-name-generalized"
+    if parsed(before)[3] != parsed(after)[3]:
+        aspect = "media-type-name-changed"
+    elif contains(before, after):
+        aspect = "media-type-name-specialized"
+    session.report(target, aspect, *pointers, before, after, place=place)
+
+
+def _compare_media_type(
+    session: Session,
+    target: Target,
+    old: MediaType,
+    new: MediaType,
+    pointers: tuple[str, str],
+    name: str,
+    place: Place,
+    roots: set[tuple[int, bool]],
+    *,
+    request: bool,
+) -> None:
+    if old.schema is None or new.schema is None:
+        if old.schema is not new.schema and place.scope in ("request-body", "response-body"):
+            aspect = "media-type-schema-added" if old.schema is None else "media-type-schema-removed"
+            session.report(target, aspect, f"{pointers[0]}/schema", f"{pointers[1]}/schema", name=name, place=place)
+    strong = is_strong(name)
+    for attribute, keyword in (("schema", "schema"), ("item_schema", "itemSchema")):
+        before, after = getattr(old, attribute), getattr(new, attribute)
+        if before is None or after is None:
+            continue
+        node = session.graph.node(before, after, f"{pointers[0]}/{keyword}", f"{pointers[1]}/{keyword}", request)
+        if node is None or (id(node), strong) in roots:
+            continue  # the same in another media type, which has been looked at
+        roots.add((id(node), strong))
+        session.roots.append(Root(target, _in_media_type(place, name, strong), node))
+
+
+def _in_media_type(place: Place, name: str, strong: bool) -> Place:
+    return Place(
+        scope=place.scope,
+        nested=place.nested,
+        status=place.status,
+        media_type=name,
+        strong=strong,
+        location=place.location,
+        parameter=place.parameter,
+        has_default=place.has_default,
+    )
+
+
+def is_strong(media_type: str) -> bool:
+    """Whether a media type tells ``1`` from ``"1"``: JSON does, forms and plain text don't."""
+    name = media_type.partition(";")[0].strip().lower()
+    return name == "application/json" or name.endswith("+json")

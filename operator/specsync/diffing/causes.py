@@ -1,0 +1,126 @@
+"""Which events come from one and the same edit of the document."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from specsync.diffing.comparison import SEVERITIES, Cause, Location, Severity
+from specsync.diffing.rules import Rule
+from specsync.diffing.schemas.graph import Finding
+
+if TYPE_CHECKING:
+    from specsync.diffing.session import Target
+
+_COMPONENT = re.compile(r"/components/(\w+)/([^/]+)(.*)")
+_SCOPES = {
+    "schemas": "schema",
+    "parameters": "parameter",
+    "responses": "response",
+    "requestBodies": "requestBody",
+    "headers": "header",
+    "securitySchemes": "security",
+    "mediaTypes": "mediaType",
+}
+_KEYWORDS = re.compile(r"/(?:properties|type|format|enum|nullable|required|deprecated|default|schema)(?=/|$)")
+_RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+class OpenCause:
+    """A cause whose events are still being counted."""
+
+    __slots__ = (
+        "domains",
+        "events",
+        "fingerprint",
+        "id",
+        "kind",
+        "label",
+        "location",
+        "operations",
+        "phrases",
+        "scope",
+        "severity",
+    )
+
+    def __init__(self, scope: str, name: str, label: str, location: Location, fingerprint: str) -> None:
+        self.scope = scope
+        self.id = name
+        self.label = label
+        self.location = location
+        self.fingerprint = fingerprint
+        self.severity: Severity = "safe"
+        self.kind = ""
+        self.events = 0
+        self.operations: set[str] = set()
+        self.phrases: dict[str, None] = {}
+
+    def close(self) -> Cause:
+        phrases = list(self.phrases)
+        summary = f"{self.label}: {phrases[0]}" if self.label else phrases[0]
+        if len(phrases) > 1:
+            summary += f" (and {len(phrases) - 1} more)"
+        return Cause(
+            scope=self.scope,
+            id=self.id,
+            severity=self.severity,
+            kind=self.kind,
+            summary=summary,
+            operations=len(self.operations),
+            events=self.events,
+            location=self.location,
+            fingerprint=self.fingerprint,
+        )
+
+
+class Causes:
+    def __init__(self) -> None:
+        self._by_edit: dict[tuple[str | None, str | None, str], OpenCause] = {}
+
+    def of(self, finding: Finding, target: Target | None) -> OpenCause:
+        """The cause of a finding: the place in the documents that was edited."""
+        key = (finding.old, finding.new, finding.child)
+        cause = self._by_edit.get(key)
+        if cause is None:
+            scope, name, label = _scope(finding, target)
+            fingerprint = xxhash.xxh3_64_hexdigest("\n".join(part or "" for part in key).encode())
+            cause = self._by_edit[key] = OpenCause(scope, name, label, Location(finding.old, finding.new), fingerprint)
+        return cause
+
+    def count(self, cause: OpenCause, rule: Rule, severity: Severity, phrase: str, target: Target | None) -> None:
+        cause.events += 1
+        if target is not None:
+            cause.operations.add(target.key)
+        if cause.label:  # the subject is the cause's own, not that of one of its events
+            phrase = phrase.split(": ", 1)[-1]
+        if not cause.kind or _RANK[severity] < _RANK[cause.severity]:
+            cause.severity, cause.kind = severity, rule.kind
+            cause.phrases = {phrase: None, **cause.phrases}
+        else:
+            cause.phrases.setdefault(phrase)
+
+    def closed(self) -> list[Cause]:
+        """All causes, worst and widest first."""
+        causes = [cause.close() for cause in self._by_edit.values() if cause.events]
+        causes.sort(key=lambda cause: (_RANK[cause.severity], -cause.operations, cause.scope, cause.summary))
+        return causes
+
+
+def _scope(finding: Finding, target: Target | None) -> tuple[str, str, str]:
+    """The scope and name of what was edited, and how to call it; no name for it where events name it themselves."""
+    pointer = finding.new if finding.new is not None else finding.old or ""
+    component = _COMPONENT.match(pointer)
+    if component is not None:
+        kind, name, rest = component.groups()
+        name = name.replace("~1", "/").replace("~0", "~")
+        inner = _KEYWORDS.sub("", rest).strip("/").replace("/", ".")
+        if finding.child and not inner.endswith(finding.child):
+            inner = f"{inner}.{finding.child}".strip(".")
+        scope = _SCOPES.get(kind, kind)
+        label = f"{scope} {name}" + (f", {inner}" if inner else "")
+        return scope, name, label if rest or finding.child else ""
+    if target is not None:
+        return "endpoint", f"{target.ref.method} {target.ref.path}", ""
+    return "global", pointer.strip("/").split("/")[0], ""

@@ -1,0 +1,277 @@
+"""oneOf, anyOf and prefixItems: which alternatives came, went or changed."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from specsync.diffing.schemas.applicators import accepts_everything
+from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.sides import ANYTHING, Side
+from specsync.openapi.model import Schema
+from specsync.openapi.references import component_name
+from specsync.openapi.tolerant import escaped
+
+Alternatives = list[Schema | bool]
+
+_MOST_GUESSES = 64
+"""Pairs of alternatives that are tried against each other to recognize one that was renamed or inlined."""
+
+
+def compare_alternatives(node: Node) -> None:
+    old, new = node.old, node.new
+    if not (old.one_of or old.any_of or new.one_of or new.any_of or old.prefix_items or new.prefix_items):
+        return
+    _recognize_types(node)
+    for attribute, keyword, aspect in (("one_of", "oneOf", "one-of"), ("any_of", "anyOf", "any-of")):
+        before: Alternatives = getattr(old, attribute) or []
+        after: Alternatives = getattr(new, attribute) or []
+        if (not before and not after) or node.claims_structure:
+            continue
+        if not before and _became_alternatives(node, after, keyword, aspect):
+            return
+        if not after and _became_single(node, before, keyword, aspect):
+            return
+    _recognize_wrapping(node)
+    for attribute, keyword, aspect in (("one_of", "oneOf", "one-of"), ("any_of", "anyOf", "any-of")):
+        before, after = getattr(old, attribute) or [], getattr(new, attribute) or []
+        if before or after:
+            _compare_lists(node, before, after, keyword, aspect)
+    if old.prefix_items or new.prefix_items:
+        _compare_positions(node, old.prefix_items or [], new.prefix_items or [])
+
+
+def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: str) -> bool:
+    """X became one of several, X among them: the others were added, and nothing else is to be said."""
+    if not _only_alternatives(node.new) or node.old.one_of or node.old.any_of or node.old == ANYTHING:
+        return False
+    rest = _without_same(node, node.old, after, keyword, is_old=True)
+    if rest is None:
+        return False
+    names = _names(rest, after, node.graph.new, f"{node.new_pointer}/{keyword}")
+    if rest:
+        node.found(f"{aspect}-added", f"/{keyword}", None, names, name=", ".join(names))
+    node.old, node.new = (
+        Schema(nullable=node.old.nullable, type="object"),
+        Schema(nullable=node.new.nullable, type="object"),
+    )
+    return True
+
+
+def _became_single(node: Node, before: Alternatives, keyword: str, aspect: str) -> bool:
+    if not _only_alternatives(node.old) or node.new.one_of or node.new.any_of or node.new == ANYTHING:
+        return False
+    rest = _without_same(node, node.new, before, keyword, is_old=False)
+    if rest is None:
+        return False
+    names = _names(rest, before, node.graph.old, f"{node.old_pointer}/{keyword}")
+    if rest:
+        node.found(f"{aspect}-removed", f"/{keyword}", names, None, name=", ".join(names))
+    node.old, node.new = (
+        Schema(nullable=node.old.nullable, type="object"),
+        Schema(nullable=node.new.nullable, type="object"),
+    )
+    return True
+
+
+def _only_alternatives(schema: Schema) -> bool:
+    return (
+        schema.type is None
+        and not schema.properties
+        and schema.enum is None
+        and schema.const is UNSET
+        and schema.items is None
+        and not schema.required
+        and schema.not_ is None
+        and not (schema.one_of and schema.any_of)
+    )
+
+
+def _without_same(
+    node: Node, single: Schema, alternatives: Alternatives, keyword: str, *, is_old: bool
+) -> list[int] | None:
+    """The positions of the other alternatives, where one of them means the same as ``single``; else None."""
+    bare = single
+    if single.nullable:  # null is judged on its own
+        bare = Schema(**{name: getattr(single, name) for name in Schema.__struct_fields__})
+        bare.nullable = False
+        side = node.graph.old if is_old else node.graph.new
+        side.place_children(single, node.old_pointer if is_old else node.new_pointer)
+        side.keep(bare)
+    if len(alternatives) > _MOST_GUESSES:
+        return None
+    for index, alternative in enumerate(alternatives):
+        pointer = f"/{keyword}/{index}"
+        if is_old:
+            same = node.graph.means_same(bare, alternative, node.old_pointer, node.new_pointer + pointer, node.request)
+        else:
+            same = node.graph.means_same(alternative, bare, node.old_pointer + pointer, node.new_pointer, node.request)
+        if same:
+            return [other for other in range(len(alternatives)) if other != index]
+    return None
+
+
+def _recognize_types(node: Node) -> None:
+    """A type became a list of types in oneOf or anyOf, or the reverse."""
+    before, after = _type_pattern(node.old), _type_pattern(node.new)
+    if before is None or after is None or not (before[1] or after[1]) or set(before[0]) == set(after[0]):
+        return
+    added = [name for name in after[0] if name not in before[0]]
+    removed = [name for name in before[0] if name not in after[0]]
+    narrowed = removed if node.request else [] if added else removed
+    if narrowed:
+        node.found("list-of-types-narrowed", "", ", ".join(removed), None)
+    else:
+        node.found("list-of-types-widened", "", None, ", ".join(added))
+    node.claims_type = node.claims_structure = True
+
+
+def _type_pattern(schema: Schema) -> tuple[list[str], bool] | None:
+    """The types that a schema is made of, and whether they stand in alternatives; None where it is more than types."""
+    if schema.not_ is not None or schema.all_of or schema.properties:
+        return None
+    if schema.type is not None:
+        return list(schema.types), False
+    for alternatives in (schema.one_of, schema.any_of):
+        if not alternatives:
+            continue
+        names: list[str] = []
+        for alternative in alternatives:
+            if (
+                not isinstance(alternative, Schema)
+                or len(alternative.types) != 1
+                or alternative.properties
+                or alternative.one_of
+                or alternative.any_of
+                or alternative.all_of
+            ):
+                return None
+            names.append(alternative.types[0])
+        return names, True
+    return None
+
+
+def _recognize_wrapping(node: Node) -> None:
+    """An object became one of several objects, among which its properties are found again."""
+    old, new = node.old, node.new
+    if old.one_of or not old.properties or not new.one_of or new.properties or new.type is not None:
+        return
+    found: set[str] = set()
+    for index, alternative in enumerate(new.one_of):
+        resolved = node.graph.new.resolve(alternative, f"{node.new_pointer}/oneOf/{index}").schema
+        found.update((resolved.properties or {}) if resolved is not None else ())
+    moved = frozenset(old.properties) & found
+    if moved:
+        node.moved = moved
+        node.claims_type = True
+        node.found("wrapped-in-one-of", "/oneOf", None, len(new.one_of))
+
+
+def _compare_lists(node: Node, before: Alternatives, after: Alternatives, keyword: str, aspect: str) -> None:
+    pairs, removed, added = match(node, before, after, keyword)
+    for left, right in pairs:
+        label = _label(node, before[left], after[right], left, right, keyword)
+        node.compare_below(
+            f"{keyword}[{label}]", before[left], after[right], f"/{keyword}/{left}", f"/{keyword}/{right}"
+        )
+    if node.claims_structure:
+        return
+    if added:
+        names = _names(added, after, node.graph.new, f"{node.new_pointer}/{keyword}")
+        node.found(_added_aspect(node, before, aspect), f"/{keyword}", None, names, name=", ".join(names))
+    if removed:
+        names = _names(removed, before, node.graph.old, f"{node.old_pointer}/{keyword}")
+        node.found(_removed_aspect(node, after, aspect), f"/{keyword}", names, None, name=", ".join(names))
+
+
+def _added_aspect(node: Node, before: Alternatives, aspect: str) -> str:
+    """Alternatives where there were none narrow what is accepted; among others they widen it."""
+    if before or (not node.request and not accepts_everything(node.old)):
+        return f"{aspect}-added"
+    return f"{aspect}-introduced"
+
+
+def _removed_aspect(node: Node, after: Alternatives, aspect: str) -> str:
+    if after or (node.request and not accepts_everything(node.new)):
+        return f"{aspect}-removed"
+    return f"{aspect}-dropped"
+
+
+def match(
+    node: Node, before: Alternatives, after: Alternatives, keyword: str
+) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """Which alternative became which: by reference, by content, by meaning, by title, or because only one pair is left."""
+    left, right = list(range(len(before))), list(range(len(after)))
+    pairs: list[tuple[int, int]] = []
+
+    def pair_up(same: object) -> None:
+        for i in list(left):
+            for j in right:
+                if same(before[i], after[j], i, j):  # type: ignore[operator]
+                    pairs.append((i, j))
+                    left.remove(i)
+                    right.remove(j)
+                    break
+
+    pair_up(lambda a, b, i, j: _reference(a) is not None and _reference(a) == _reference(b))
+    pair_up(lambda a, b, i, j: _reference(a) is None and a == b)
+    if left and right and len(left) * len(right) <= _MOST_GUESSES:
+        pair_up(
+            lambda a, b, i, j: node.graph.means_same(
+                a,
+                b,
+                f"{node.old_pointer}/{keyword}/{i}",
+                f"{node.new_pointer}/{keyword}/{j}",
+                node.request,
+            )
+        )
+    pair_up(lambda a, b, i, j: _title(a) != "" and _title(a) == _title(b))
+    plain_left = [i for i in left if _reference(before[i]) is None]
+    plain_right = [j for j in right if _reference(after[j]) is None]
+    if len(plain_left) == len(plain_right) == 1:
+        i, j = plain_left[0], plain_right[0]
+        if not _title(before[i]) and not _title(after[j]):
+            pairs.append((i, j))
+            left.remove(i)
+            right.remove(j)
+    return sorted(pairs), left, right
+
+
+def _reference(schema: Schema | bool) -> str | None:
+    return schema.ref if isinstance(schema, Schema) else None
+
+
+def _title(schema: Schema | bool) -> str:
+    return (schema.title or "") if isinstance(schema, Schema) and schema.ref is None else ""
+
+
+def _names(indexes: list[int], alternatives: Alternatives, side: Side, pointer: str) -> list[str]:
+    names = []
+    for index in indexes:
+        alternative = alternatives[index]
+        reference = _reference(alternative)
+        place = side.pointer_of(alternative, f"{pointer}/{index}")
+        if reference is not None:
+            names.append(component_name(reference, "schemas"))
+        elif place.startswith("/components/schemas/") and place.count("/") == 3:
+            names.append(place.rsplit("/", 1)[1])
+        else:
+            names.append(f"#{index + 1}" + (f" {_title(alternative)}" if _title(alternative) else ""))
+    return names
+
+
+def _label(node: Node, old: Schema | bool, new: Schema | bool, left: int, right: int, keyword: str) -> str:
+    """An alternative in a path: its component, else its title, else its position, counted from 1."""
+    reference = _reference(new) or _reference(old)
+    if reference is not None:
+        return escaped(component_name(reference, "schemas"))
+    return _title(new) or f"#{right + 1}"
+
+
+def _compare_positions(node: Node, before: Alternatives, after: Alternatives) -> None:
+    for index, (old, new) in enumerate(zip(before, after, strict=False)):
+        keyword = f"/prefixItems/{index}"
+        node.compare_below(f"prefixItems[#{index + 1}]", old, new, keyword, keyword)
+    for index in range(len(before), len(after)):
+        node.found("prefix-items-added", f"/prefixItems/{index}", name=f"#{index + 1}")
+    for index in range(len(after), len(before)):
+        node.found("prefix-items-removed", f"/prefixItems/{index}", name=f"#{index + 1}")

@@ -1,0 +1,94 @@
+"""Keywords that apply a schema to a part of the value: items, additionalProperties, contains, if/then/else and the like."""
+
+from __future__ import annotations
+
+from specsync.diffing.schemas.graph import Node
+from specsync.openapi.model import Schema
+from specsync.openapi.tolerant import escaped
+
+_SINGLE = (
+    ("items", "items"),
+    ("additional_properties", "additionalProperties"),
+    ("contains", "contains"),
+    ("property_names", "propertyNames"),
+    ("unevaluated_items", "unevaluatedItems"),
+    ("unevaluated_properties", "unevaluatedProperties"),
+    ("if_", "if"),
+    ("then", "then"),
+    ("else_", "else"),
+    ("not_", "not"),
+    ("content_schema", "contentSchema"),
+)
+_ASPECTS = {
+    "items": "items",
+    "additionalProperties": "additional-properties",
+    "contains": "contains",
+    "propertyNames": "property-names",
+    "unevaluatedItems": "unevaluated-items",
+    "unevaluatedProperties": "unevaluated-properties",
+    "if": "if",
+    "then": "then",
+    "else": "else",
+    "not": "not",
+    "contentSchema": "content-schema",
+}
+_INVERTED = frozenset(("not", "if"))
+
+
+def compare_applicators(node: Node) -> None:
+    old, new = node.old, node.new
+    for attribute, keyword in _SINGLE:
+        before, after = getattr(old, attribute), getattr(new, attribute)
+        if before is None and after is None:
+            continue
+        if before is None:
+            if not accepts_everything(after):
+                node.found(f"{_ASPECTS[keyword]}-added", f"/{keyword}")
+        elif after is None:
+            if not accepts_everything(before):
+                node.found(f"{_ASPECTS[keyword]}-removed", f"/{keyword}")
+        else:
+            node.compare_below(keyword, before, after, f"/{keyword}", f"/{keyword}", inverted=keyword in _INVERTED)
+    if old.pattern_properties or new.pattern_properties:
+        _compare_named(node, "pattern_properties", "patternProperties", "pattern-property")
+    if old.dependent_schemas or new.dependent_schemas:
+        _compare_named(node, "dependent_schemas", "dependentSchemas", "dependent-schema")
+    if old.dependent_required != new.dependent_required:
+        _compare_dependent_required(node)
+    if old.content_media_type != new.content_media_type:
+        node.found("content-media-type-changed", "/contentMediaType", old.content_media_type, new.content_media_type)
+    if old.content_encoding != new.content_encoding:
+        node.found("content-encoding-changed", "/contentEncoding", old.content_encoding, new.content_encoding)
+
+
+def accepts_everything(schema: Schema | bool) -> bool:
+    return schema is True or (isinstance(schema, Schema) and schema == Schema())
+
+
+def _compare_named(node: Node, attribute: str, keyword: str, aspect: str) -> None:
+    before: dict[str, Schema | bool] = getattr(node.old, attribute) or {}
+    after: dict[str, Schema | bool] = getattr(node.new, attribute) or {}
+    for name, schema in before.items():
+        pointer = f"/{keyword}/{escaped(name)}"
+        if name in after:
+            node.compare_below(f"{keyword}[{name}]", schema, after[name], pointer, pointer)
+        else:
+            node.found(f"{aspect}-removed", pointer, name=name)
+    for name in after:
+        if name not in before:
+            node.found(f"{aspect}-added", f"/{keyword}/{escaped(name)}", name=name)
+
+
+def _compare_dependent_required(node: Node) -> None:
+    before, after = node.old.dependent_required or {}, node.new.dependent_required or {}
+    for name in sorted(before.keys() | after.keys()):
+        keyword = f"/dependentRequired/{escaped(name)}"
+        left, right = sorted(before.get(name, ())), sorted(after.get(name, ()))
+        if left == right:
+            continue
+        if not left:
+            node.found("dependent-required-added", keyword, None, right, name=name)
+        elif not right:
+            node.found("dependent-required-removed", keyword, left, None, name=name)
+        else:
+            node.found("dependent-required-changed", keyword, left, right, name=name)

@@ -1,0 +1,207 @@
+"""The graph of pairs of schemas: each pair (old, new, direction) is one node, compared once, whoever refers to it.
+
+A node holds what its two schemas differ in, and edges to the pairs below them. Results are never copied from node to node:
+inside a cycle a copied result would depend on where one came from. ``expansion.py`` walks the graph from each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from specsync.diffing.schemas.sides import Side
+from specsync.openapi.model import Schema
+
+
+class Finding(msgspec.Struct, gc=False):
+    """A difference between the two schemas of a node, before anybody has said what it means for an operation."""
+
+    aspect: str
+    """As in ``rules.tsv``; with a "?" in front where it depends on the place (``expansion.RESOLVERS``)."""
+    old: str | None
+    new: str | None
+    before: Any = None
+    after: Any = None
+    name: str = ""
+    child: str = ""
+    """The property that it is about, where the finding is on the schema that has the property."""
+    structural: bool = False
+    """Counts only where something else was found at or below the same node: a mere move is no event."""
+    cause: Any = None
+    """Filled by ``causes.py`` on first use."""
+
+
+class Edge(msgspec.Struct, gc=False):
+    segment: str
+    node: Node
+    guarded: bool
+    """Below it nothing is sent in this direction: readOnly in requests, writeOnly in responses."""
+    inverted: bool
+    """Below ``not`` and ``if``, where a narrowing may widen what is around it."""
+
+
+class Node:
+    """Two schemas and a direction, with what they differ in."""
+
+    __slots__ = (
+        "claims_structure",
+        "claims_type",
+        "edges",
+        "findings",
+        "graph",
+        "is_compared",
+        "is_live",
+        "moved",
+        "new",
+        "new_pointer",
+        "old",
+        "old_pointer",
+        "parents",
+        "request",
+    )
+
+    def __init__(
+        self, graph: Graph, old: Schema, new: Schema, old_pointer: str, new_pointer: str, request: bool
+    ) -> None:
+        self.graph = graph
+        self.old = old
+        self.new = new
+        self.old_pointer = old_pointer
+        self.new_pointer = new_pointer
+        self.request = request
+        self.findings: list[Finding] = []
+        self.edges: list[Edge] = []
+        self.parents: list[Node] = []
+        self.is_compared = False
+        self.is_live = False
+        self.claims_type = False
+        self.claims_structure = False
+        self.moved: frozenset[str] = frozenset()
+
+    @property
+    def guarded(self) -> bool:
+        return self.new.read_only if self.request else self.new.write_only
+
+    def found(
+        self,
+        aspect: str,
+        keyword: str = "",
+        before: Any = None,
+        after: Any = None,
+        *,
+        name: str = "",
+        child: str = "",
+        structural: bool = False,
+    ) -> None:
+        """Note a difference in ``keyword``, the rest of its JSON pointer in both documents."""
+        self.findings.append(
+            Finding(
+                aspect,
+                self.old_pointer + keyword,
+                self.new_pointer + keyword,
+                before,
+                after,
+                name,
+                child,
+                structural,
+            )
+        )
+
+    def compare_below(
+        self,
+        segment: str,
+        old: Schema | bool,
+        new: Schema | bool,
+        old_keyword: str,
+        new_keyword: str,
+        *,
+        inverted: bool = False,
+        is_property: bool = False,
+    ) -> Node | None:
+        """Add an edge to the pair below, unless the two are known to mean the same."""
+        node = self.graph.node(old, new, self.old_pointer + old_keyword, self.new_pointer + new_keyword, self.request)
+        if node is not None:
+            self.edges.append(Edge(segment, node, is_property and node.guarded, inverted))
+            node.parents.append(self)
+        return node
+
+
+Comparer = Callable[[Node], None]
+
+
+class Graph:
+    """All pairs of one comparison."""
+
+    def __init__(self, old: Side, new: Side, comparers: list[Comparer]) -> None:
+        self.old = old
+        self.new = new
+        self._comparers = comparers
+        self._nodes: dict[tuple[int, int, bool], Node] = {}
+        self._waiting: list[Node] = []
+
+    def node(
+        self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
+    ) -> Node | None:
+        """The node of a pair, to be compared by ``run``; None where the two mean the same or one of them is unknown."""
+        left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
+        if left.schema is None or right.schema is None:
+            return None
+        moved = self.old.used.setdefault(left.name, []) if left.name and left.name != right.name else None
+        if left.digest is not None and left.digest == right.digest:
+            if moved is not None:
+                moved.append(None)
+            return None
+        key = (id(left.schema), id(right.schema), request)
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = Node(self, left.schema, right.schema, left.pointer, right.pointer, request)
+            self._waiting.append(node)
+        if moved is not None:
+            moved.append(node)
+        return node
+
+    def run(self) -> None:
+        """Compare all pairs that wait, and those that they lead to."""
+        while self._waiting:
+            self._compare(self._waiting.pop())
+
+    def _compare(self, node: Node) -> None:
+        if node.is_compared:
+            return
+        node.is_compared = True
+        for comparer in self._comparers:
+            comparer(node)
+
+    def means_same(
+        self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
+    ) -> bool:
+        """Whether two schemas accept the same values. False also where that isn't known."""
+        node = self.node(old, new, old_pointer, new_pointer, request)
+        if node is None:
+            left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
+            return left.schema is not None and right.schema is not None
+        seen = {id(node)}
+        waiting = [node]
+        while waiting:
+            current = waiting.pop()
+            self._compare(current)
+            if any(not finding.structural for finding in current.findings):
+                return False
+            for edge in current.edges:
+                if id(edge.node) not in seen:
+                    seen.add(id(edge.node))
+                    waiting.append(edge.node)
+        return True
+
+    def mark_live(self) -> None:
+        """Mark the nodes from which a finding can be reached; the others need no visit."""
+        waiting = [node for node in self._nodes.values() if any(not finding.structural for finding in node.findings)]
+        for node in waiting:
+            node.is_live = True
+        while waiting:
+            for parent in waiting.pop().parents:
+                if not parent.is_live:
+                    parent.is_live = True
+                    waiting.append(parent)

@@ -1,0 +1,228 @@
+"""allOf: what its branches mean together. Schemas are compared by that, not by how their parts are spread over branches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from specsync.diffing.schemas.alternatives import match
+from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.sides import SIBLINGS, Side
+from specsync.diffing.schemas.types import covers
+from specsync.openapi.model import Schema, value_key
+from specsync.openapi.references import component_name
+
+_UPPER = ("maximum", "exclusive_maximum", "max_length", "max_items", "max_properties", "max_contains")
+_LOWER = ("minimum", "exclusive_minimum", "min_length", "min_items", "min_properties", "min_contains")
+_FLAGS = ("nullable", "unique_items", "read_only", "write_only", "deprecated")
+_FIRST = ("title", "discriminator", "x_sunset", "x_stability", "x_extensible_enum")
+_ONCE = (
+    "format",
+    "pattern",
+    "multiple_of",
+    "content_media_type",
+    "content_encoding",
+    "content_schema",
+    "pattern_properties",
+    "property_names",
+    "unevaluated_properties",
+    "unevaluated_items",
+    "dependent_required",
+    "dependent_schemas",
+    "prefix_items",
+    "contains",
+    "one_of",
+    "any_of",
+    "not_",
+    "if_",
+    "then",
+    "else_",
+    "additional_properties",
+)
+"""Keywords that two branches may only have where they are equal; else the branches can't be merged."""
+
+
+def compare_all_of(node: Node) -> None:
+    """Puts the merged schemas in the place of the node's, where both can be merged; else compares branch by branch."""
+    old, new = node.old, node.new
+    if not old.all_of and not new.all_of:
+        return
+    left = merged(node.graph.old, old, node.old_pointer)
+    right = merged(node.graph.new, new, node.new_pointer)
+    can_merge = left is not None and right is not None
+    before, after = list(old.all_of or ()), list(new.all_of or ())
+    pairs, removed, added = match_branches(node, before, after, guess=not can_merge)
+    _report(node, added, after, "added", structural=can_merge)
+    _report(node, removed, before, "removed", structural=can_merge)
+    if left is not None and right is not None:
+        node.old, node.new = left, right
+        return
+    for i, j in pairs:
+        branch = after[j]
+        name = component_name(branch.ref, "schemas") if isinstance(branch, Schema) and branch.ref else f"#{j + 1}"
+        node.compare_below(f"allOf[{name}]", before[i], branch, f"/allOf/{i}", f"/allOf/{j}")
+
+
+def match_branches(
+    node: Node, before: list[Schema | bool], after: list[Schema | bool], *, guess: bool
+) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """As for alternatives; without guessing, only by reference and by content, the rest in the order of their places."""
+    if guess:
+        return match(node, before, after, "allOf")
+    left, right = list(range(len(before))), list(range(len(after)))
+    pairs = []
+    for i in list(left):
+        for j in right:
+            if _identity(before[i]) == _identity(after[j]):
+                pairs.append((i, j))
+                left.remove(i)
+                right.remove(j)
+                break
+    inline_left = [i for i in left if _identity(before[i])[0] != "ref"]
+    inline_right = [j for j in right if _identity(after[j])[0] != "ref"]
+    for i, j in zip(inline_left, inline_right, strict=False):
+        pairs.append((i, j))
+        left.remove(i)
+        right.remove(j)
+    return pairs, left, right
+
+
+def _identity(schema: Schema | bool) -> tuple[str, Any]:
+    if isinstance(schema, Schema) and schema.ref is not None:
+        return "ref", schema.ref
+    return "inline", value_key(schema)
+
+
+def _report(node: Node, indexes: list[int], branches: list[Schema | bool], action: str, *, structural: bool) -> None:
+    side, pointer = (node.graph.new, node.new_pointer) if action == "added" else (node.graph.old, node.old_pointer)
+    for only_annotates in (False, True):
+        names = []
+        for index in indexes:
+            branch = branches[index]
+            resolved = side.resolve(branch, f"{pointer}/allOf/{index}").schema
+            if (resolved is not None and annotates_only(resolved)) is only_annotates:
+                names.append(
+                    component_name(branch.ref, "schemas")
+                    if isinstance(branch, Schema) and branch.ref
+                    else f"branch #{index + 1}"
+                )
+        if not names:
+            continue
+        aspect = f"all-of-{action}" + ("-annotation-only" if only_annotates else "")
+        before, after = (None, names) if action == "added" else (names, None)
+        node.found(
+            aspect,
+            "/allOf",
+            before,
+            after,
+            name=", ".join(names),
+            structural=structural and not only_annotates,
+        )
+
+
+def annotates_only(schema: Schema) -> bool:
+    """Whether a schema constrains nothing."""
+    return all(
+        value is None or value is False or value is UNSET
+        for name in Schema.__struct_fields__
+        if name not in SIBLINGS
+        for value in (getattr(schema, name),)
+    )
+
+
+def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = ()) -> Schema | None:
+    """One schema that means what ``schema`` with all its branches means; None where no single schema does."""
+    if not schema.all_of:
+        return schema
+    if id(schema) in within or len(within) > 50:
+        return None
+    key = id(schema)
+    if key in side.merged:
+        return side.merged[key]
+    own = Schema(**{name: getattr(schema, name) for name in Schema.__struct_fields__ if name != "all_of"})
+    side.place_children(schema, pointer)
+    result: Schema | None = side.keep(own)
+    for index, branch in enumerate(schema.all_of):
+        resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
+        part = None
+        if resolved.schema is not None:
+            part = merged(side, resolved.schema, resolved.pointer, (*within, key))
+        if part is None or result is None:
+            result = None
+            break
+        side.place_children(part, resolved.pointer)
+        result = _both(side, result, part)
+    side.merged[key] = result
+    return result
+
+
+def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
+    """What accepts what both accept."""
+    result = Schema()
+    for name in _ONCE:
+        a, b = getattr(left, name), getattr(right, name)
+        if a is not None and b is not None and a != b:
+            return None
+        setattr(result, name, a if a is not None else b)
+    if _closes(left, right) or (left.if_ is not None) + (right.if_ is not None) == 2 and left.then != right.then:
+        return None
+    for name in _FIRST:
+        setattr(result, name, getattr(left, name) if getattr(left, name) is not None else getattr(right, name))
+    for name in _FLAGS:
+        setattr(result, name, getattr(left, name) or getattr(right, name))
+    for names, pick in ((_UPPER, min), (_LOWER, max)):
+        for name in names:
+            values = [v for v in (getattr(left, name), getattr(right, name)) if v is not None]
+            setattr(result, name, pick(values) if values else None)
+    result.default = left.default if left.default is not UNSET else right.default
+    if not _settle_values(result, left, right):
+        return None
+    result.required = sorted({*(left.required or ()), *(right.required or ())}) or None
+    result.properties = _all_properties(side, left, right)
+    result.items = left.items if right.items is None else right.items
+    if left.items is not None and right.items is not None and left.items != right.items:
+        result.items = side.keep(Schema(all_of=[left.items, right.items]))
+    return side.keep(result)
+
+
+def _closes(left: Schema, right: Schema) -> bool:
+    """Whether one branch forbids or constrains properties that it doesn't name: those of the other branch too."""
+    for one, other in ((left, right), (right, left)):
+        closed = one.additional_properties is not None or one.unevaluated_properties is not None
+        if closed and (other.properties or other.pattern_properties):
+            return True
+    return False
+
+
+def _settle_values(result: Schema, left: Schema, right: Schema) -> bool:
+    """type, enum and const of both; False where nothing would be left."""
+    a, b = left.types, right.types
+    if a and b and a != b:
+        both = sorted({name for name in a if covers(b, (name,))} | {name for name in b if covers(a, (name,))})
+        if not both:
+            return False
+        result.type = both[0] if len(both) == 1 else both
+    else:
+        result.type = left.type if a else right.type
+    if left.const is not UNSET and right.const is not UNSET and value_key(left.const) != value_key(right.const):
+        return False
+    result.const = left.const if left.const is not UNSET else right.const
+    if left.enum is not None and right.enum is not None:
+        kept = {value_key(value) for value in right.enum}
+        result.enum = [value for value in left.enum if value_key(value) in kept]
+        return bool(result.enum)
+    result.enum = left.enum if left.enum is not None else right.enum
+    return True
+
+
+def _all_properties(side: Side, left: Schema, right: Schema) -> dict[str, Schema | bool] | None:
+    if not left.properties or not right.properties:
+        return left.properties or right.properties
+    together = dict(left.properties)
+    for name, schema in right.properties.items():
+        if name in together and together[name] != schema:
+            together[name] = side.keep(Schema(all_of=[together[name], schema]))
+        else:
+            together[name] = schema
+    return together

@@ -1,0 +1,96 @@
+"""properties and required: what an object has, must have, and no longer has."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from specsync.diffing.schemas.graph import Finding, Node
+from specsync.diffing.schemas.types import type_text
+from specsync.openapi.model import Schema
+from specsync.openapi.tolerant import escaped
+
+
+def compare_objects(node: Node) -> None:
+    old, new = node.old, node.new
+    before, after = old.properties or {}, new.properties or {}
+    if not before and not after:
+        return
+    required_before, required_after = frozenset(old.required or ()), frozenset(new.required or ())
+    for name, schema in before.items():
+        if name not in after:
+            if name not in node.moved:
+                _removed(node, name, schema, name in required_before)
+            continue
+        segment = f"/properties/{escaped(name)}"
+        node.compare_below(name, schema, after[name], segment, segment, is_property=True)
+        if (name in required_before) is not (name in required_after):
+            _required_changed(node, name, after[name], name in required_after)
+        _compare_flags(node, name, schema, after[name], name in required_before)
+    for name, schema in after.items():
+        if name not in before:
+            _added(node, name, schema, name in required_after)
+
+
+def _removed(node: Node, name: str, schema: Schema | bool, required: bool) -> None:
+    resolved = node.graph.old.resolve(schema, f"{node.old_pointer}/properties/{escaped(name)}")
+    gone = resolved.schema or Schema()
+    if node.request:
+        if gone.read_only:
+            return
+        aspect = "removed"
+    else:
+        aspect = ("required" if required else "optional") + "-removed"
+        if gone.write_only:
+            aspect = "write-only:" + aspect
+    pointer = node.graph.old.pointer_of(schema, f"{node.old_pointer}/properties/{escaped(name)}")
+    node.findings.append(Finding(aspect, pointer, None, type_text(gone), None, name, name))
+
+
+def _added(node: Node, name: str, schema: Schema | bool, required: bool) -> None:
+    resolved = node.graph.new.resolve(schema, f"{node.new_pointer}/properties/{escaped(name)}")
+    added = resolved.schema or Schema()
+    after = type_text(added)
+    if node.request:
+        if added.read_only:
+            return
+        aspect = "added-required" if required else "added-optional"
+        if required and added.default is not UNSET:
+            aspect, after = "added-required-with-default", added.default
+    else:
+        aspect = ("required" if required else "optional") + "-added"
+        if added.write_only:
+            aspect = "write-only:" + aspect
+    pointer = node.graph.new.pointer_of(schema, f"{node.new_pointer}/properties/{escaped(name)}")
+    node.findings.append(Finding(aspect, None, pointer, None, after, name, name))
+
+
+def _required_changed(node: Node, name: str, schema: Schema | bool, required: bool) -> None:
+    now = node.graph.new.resolve(schema, f"{node.new_pointer}/properties/{escaped(name)}").schema or Schema()
+    aspect = "became-required" if required else "became-optional"
+    after = None
+    if node.request:
+        if now.read_only:
+            return
+        if required and now.default is not UNSET:
+            aspect, after = "became-required-with-default", now.default
+    elif now.write_only:
+        aspect = "write-only:" + aspect
+    node.findings.append(
+        Finding(aspect, f"{node.old_pointer}/required", f"{node.new_pointer}/required", None, after, name, name)
+    )
+
+
+def _compare_flags(node: Node, name: str, old: Schema | bool, new: Schema | bool, required: bool) -> None:
+    keyword = f"/properties/{escaped(name)}"
+    left = node.graph.old.resolve(old, node.old_pointer + keyword)
+    right = node.graph.new.resolve(new, node.new_pointer + keyword)
+    if left.schema is None or right.schema is None or left.schema is right.schema:
+        return
+    prefix = "required" if required else "optional"
+    for attribute, label, below in (("read_only", "read-only", "readOnly"), ("write_only", "write-only", "writeOnly")):
+        before, after = getattr(left.schema, attribute), getattr(right.schema, attribute)
+        if before is not after:
+            aspect = f"{prefix}-became-{label}" if after else f"{prefix}-became-not-{label}"
+            node.findings.append(
+                Finding(aspect, f"{left.pointer}/{below}", f"{right.pointer}/{below}", before, after, name, name)
+            )

@@ -1,0 +1,126 @@
+"""type, format and nullability."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from specsync.diffing.schemas.graph import Finding, Node
+from specsync.openapi.model import Schema
+
+_WIDENING_FORMATS = {
+    "number": {("float", "double")},
+    "integer": {("int32", "int64"), ("int32", "bigint"), ("int64", "bigint")},
+}
+"""From and to, by type."""
+
+
+class _TypeFinding(Finding, kw_only=True):
+    pair: tuple[Schema, Schema]
+    request: bool
+
+
+def compare_types(node: Node) -> None:
+    old, new = node.old, node.new
+    if old.nullable is not new.nullable:
+        _compare_nullability(node)
+    if (old.type != new.type or old.format != new.format) and not node.claims_type:
+        dimension = "type" if old.format == new.format else "format" if old.type == new.type else "type/format"
+        keyword = "/format" if dimension == "format" else "/type"
+        before, after = type_text(old, dimension), type_text(new, dimension)
+        node.findings.append(
+            _TypeFinding(
+                "?type",
+                node.old_pointer + keyword,
+                node.new_pointer + keyword,
+                before,
+                after,
+                dimension,
+                pair=(old, new),
+                request=node.request,
+            )
+        )
+
+
+def _compare_nullability(node: Node) -> None:
+    if node.new.nullable and not accepts_null_anyway(node.old):
+        node.found("became-nullable", "/nullable", False, True)
+    elif node.old.nullable and not accepts_null_anyway(node.new):
+        node.found("became-not-nullable", "/nullable", True, False)
+
+
+def accepts_null_anyway(schema: Schema) -> bool:
+    """A schema without any type accepts null without saying so."""
+    return (
+        schema.type is None
+        and not schema.enum
+        and schema.const is UNSET
+        and not (schema.one_of or schema.any_of or schema.all_of)
+    )
+
+
+def type_text(schema: Schema, dimension: str = "type") -> str:
+    """The type and format in words: ``string/date-time``, ``array<integer>``, ``any``."""
+    if dimension == "format":
+        return schema.format or "none"
+    names = [
+        f"array<{type_text(schema.items)}>" if name == "array" and isinstance(schema.items, Schema) else name
+        for name in schema.types
+    ]
+    text = ", ".join(names) or "any"
+    return f"{text}/{schema.format or 'none'}" if dimension == "type/format" else text
+
+
+def type_aspect(finding: Finding, *, strong: bool, parameter: str) -> str:
+    """What a change of type or format is in one place.
+
+    ``strong``: the media type tells ``1`` from ``"1"``. ``parameter``: "" outside of parameters, "value" for a parameter itself,
+    "property" below it.
+    """
+    assert isinstance(finding, _TypeFinding)
+    old, new = finding.pair
+    if not finding.request:
+        return _response_aspect(old, new, strong)
+    if parameter == "property":
+        # Whether an object in a parameter is sent as JSON isn't known: where that decides, it is a risk.
+        strict, loose = _breaks_requests(old, new, True), _breaks_requests(old, new, False)
+        return "type-changed" if strict != loose else "type-specialized" if strict else "type-generalized"
+    if _breaks_requests(old, new, strong):
+        return "type-changed"
+    if not parameter and old.types and new.types and old.type != new.type and not covers(new.types, old.types):
+        return "type-compatible"
+    return "type-generalized"
+
+
+def _response_aspect(old: Schema, new: Schema, strong: bool) -> str:
+    if _breaks_responses(old, new, strong):
+        return "type-generalized" if old.type != new.type and covers(new.types, old.types) else "type-changed"
+    if old.types and new.types and old.type != new.type and not covers(old.types, new.types):
+        return "type-compatible"
+    return "type-specialized"
+
+
+def covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+    """Whether each of the types in ``narrow``, which must not be empty, is one of ``wide`` (an integer is a number)."""
+    return bool(narrow) and all(name in wide or (name == "integer" and "number" in wide) for name in narrow)
+
+
+def _breaks_requests(old: Schema, new: Schema, strong: bool) -> bool:
+    return _narrows(old, new, strong)
+
+
+def _breaks_responses(old: Schema, new: Schema, strong: bool) -> bool:
+    return _narrows(new, old, strong)
+
+
+def _narrows(source: Schema, target: Schema, strong: bool) -> bool:
+    """Whether ``target`` refuses, by type or format, something that ``source`` accepts."""
+    if source.type != target.type and target.types and not covers(target.types, source.types):
+        gained = set(target.types) - set(source.types)
+        if strong or (gained and gained != {"string"}):
+            return True
+    if source.format == target.format or not target.format:
+        return False
+    if source.type != target.type and not target.types:
+        return False
+    pair = (source.format, target.format)
+    return len(target.types) != 1 or pair not in _WIDENING_FORMATS.get(target.types[0], ())

@@ -1,0 +1,120 @@
+"""Security: what an operation or the whole API asks for, and the schemes themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specsync.diffing.components import follow
+from specsync.diffing.session import Session, Target
+from specsync.openapi.model import Security, SecurityScheme
+from specsync.openapi.tolerant import escaped
+
+_Alternative = dict[str, list[str]]
+
+
+def compare_requirements(
+    session: Session,
+    target: Target | None,
+    old: Security | None,
+    new: Security | None,
+    prefix: str,
+    pointers: tuple[str, str],
+) -> None:
+    """The alternatives of a ``security``. ``prefix`` of the rules: ``api-security-`` or ``api-global-security-``."""
+    before, after = _unmatched(old or [], new or [])
+    pairs = [
+        (left, right)
+        for left in before
+        for right in after
+        if left.keys() == right.keys()
+        and sum(left.keys() == other.keys() for other in before) == 1
+        and sum(right.keys() == other.keys() for other in after) == 1
+    ]
+    for left, right in pairs:
+        for scheme in left:
+            for scope in sorted(set(right[scheme]) - set(left[scheme])):
+                session.report(target, f"{prefix}scope-added", *pointers, None, scope, name=scheme)
+            for scope in sorted(set(left[scheme]) - set(right[scheme])):
+                session.report(target, f"{prefix}scope-removed", *pointers, scope, None, name=scheme)
+    paired = [id(alternative) for pair in pairs for alternative in pair]
+    for alternative in after:
+        if id(alternative) not in paired and (alternative or target is None):
+            session.report(target, f"{prefix}added", *pointers, None, named(alternative))
+    for alternative in before:
+        if id(alternative) not in paired and (alternative or target is None):
+            session.report(target, f"{prefix}removed", *pointers, named(alternative), None)
+
+
+def _unmatched(old: Security, new: Security) -> tuple[list[_Alternative], list[_Alternative]]:
+    """The alternatives of either side that the other doesn't have."""
+    rest = list(new)
+    before = []
+    for alternative in old:
+        match = next((other for other in rest if _normal(other) == _normal(alternative)), None)
+        if match is None:
+            before.append(alternative)
+        else:
+            rest = [other for other in rest if other is not match]
+    return before, rest
+
+
+def _normal(alternative: _Alternative) -> dict[str, list[str]]:
+    return {scheme: sorted(set(scopes)) for scheme, scopes in alternative.items()}
+
+
+def named(alternative: _Alternative) -> str:
+    """An alternative in words: ``OAuth: [read, write] and ApiKey``; ``none`` where nothing is asked for."""
+    parts = [
+        f"{scheme}: [{', '.join(sorted(scopes))}]" if scopes else scheme
+        for scheme, scopes in sorted(alternative.items())
+    ]
+    return " and ".join(parts) or "none"
+
+
+def compare_schemes(session: Session) -> None:
+    """``components.securitySchemes``."""
+    old = session.old.component_names("securitySchemes")
+    new = session.new.component_names("securitySchemes")
+    for name in sorted(old | new):
+        pointer = f"/components/securitySchemes/{escaped(name)}"
+        if name not in new:
+            session.report(None, "api-security-component-removed", pointer, None, name=name)
+        elif name not in old:
+            session.report(None, "api-security-component-added", None, pointer, name=name)
+        else:
+            before, _ = follow(session.old, session.old.component("securitySchemes", name), pointer)
+            after, _ = follow(session.new, session.new.component("securitySchemes", name), pointer)
+            if before is not None and after is not None and before != after:
+                _compare_scheme(session, name, before, after, pointer)
+
+
+def _compare_scheme(session: Session, name: str, old: SecurityScheme, new: SecurityScheme, pointer: str) -> None:
+    if old.type != new.type:
+        places = (f"{pointer}/type", f"{pointer}/type")
+        session.report(None, "api-security-component-type-changed", *places, old.type, new.type, name=name)
+    before, after = old.flows or {}, new.flows or {}
+    for flow in sorted(before.keys() & after.keys()):
+        if isinstance(before[flow], dict) and isinstance(after[flow], dict):
+            _compare_flow(session, name, before[flow], after[flow], f"{pointer}/flows/{flow}")
+
+
+def _compare_flow(session: Session, name: str, old: dict[str, Any], new: dict[str, Any], pointer: str) -> None:
+    for keyword, aspect in (
+        ("authorizationUrl", "api-security-component-oauth-url-changed"),
+        ("tokenUrl", "api-security-component-oauth-token-url-changed"),
+    ):
+        if old.get(keyword) != new.get(keyword):
+            place = f"{pointer}/{keyword}"
+            session.report(None, aspect, place, place, old.get(keyword), new.get(keyword), name=name)
+    before, after = old.get("scopes") or {}, new.get("scopes") or {}
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return
+    for scope in sorted(before.keys() | after.keys()):
+        place = f"{pointer}/scopes/{escaped(scope)}"
+        prefix = "api-security-component-oauth-scope-"
+        if scope not in after:
+            session.report(None, f"{prefix}removed", place, None, scope, None, name=name)
+        elif scope not in before:
+            session.report(None, f"{prefix}added", None, place, None, scope, name=name)
+        elif before[scope] != after[scope]:
+            session.report(None, f"{prefix}changed", place, place, before[scope], after[scope], name=name)

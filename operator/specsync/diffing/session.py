@@ -1,0 +1,182 @@
+"""What one comparison knows while it runs: both sides, the graph of schemas, and the events so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import xxhash
+
+from specsync.diffing.causes import Causes
+from specsync.diffing.comparison import Event, Location, OperationRef, Severity
+from specsync.diffing.policy import Policy
+from specsync.diffing.rules import BY_PLACE, Rule
+from specsync.diffing.schemas.alternatives import compare_alternatives
+from specsync.diffing.schemas.annotations import compare_annotations
+from specsync.diffing.schemas.applicators import compare_applicators
+from specsync.diffing.schemas.bounds import compare_bounds
+from specsync.diffing.schemas.graph import Finding, Graph, Node
+from specsync.diffing.schemas.merging import compare_all_of
+from specsync.diffing.schemas.objects import compare_objects
+from specsync.diffing.schemas.sides import Side
+from specsync.diffing.schemas.types import compare_types
+from specsync.diffing.schemas.values import compare_values
+from specsync.openapi.canonical import CanonicalDocument
+
+_COMPARERS = [
+    compare_all_of,  # first: it may put merged schemas in the place of the two
+    compare_alternatives,  # may explain what would otherwise look like a change of type
+    compare_types,
+    compare_values,
+    compare_bounds,
+    compare_objects,
+    compare_applicators,
+    compare_annotations,
+]
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """The operation that an event is about."""
+
+    ref: OperationRef
+    key: str
+    """Method and path without the names of its parameters: what stays the same when those are renamed."""
+    domain: str
+    old_pointer: str
+    new_pointer: str
+    sunset_days: int = 0
+    """Days that must pass between a deprecation and its sunset here."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The part of an operation that a schema stands in."""
+
+    scope: str
+    """The scope of the rules for the schema itself."""
+    nested: str = ""
+    """The scope of the rules for what is below it; empty where there are none."""
+    status: str = ""
+    media_type: str = ""
+    strong: bool = False
+    """The representation tells ``1`` from ``"1"``, as JSON does."""
+    location: str = ""
+    parameter: str = ""
+    header: str = ""
+    has_default: bool = True
+    """Whether a default means anything: not for a parameter that must be sent."""
+
+
+class Root(msgspec.Struct, frozen=True, gc=False):
+    """A pair of schemas as an operation meets it."""
+
+    target: Target
+    place: Place
+    node: Node
+
+
+NOWHERE = Place(scope="")
+
+
+class Session:
+    def __init__(self, old: CanonicalDocument, new: CanonicalDocument, policy: Policy) -> None:
+        self.old = old
+        self.new = new
+        self.policy = policy
+        self.graph = Graph(Side(old), Side(new), list(_COMPARERS))
+        self.roots: list[Root] = []
+        self.events: list[Event] = []
+        self.causes = Causes()
+        self._seen: set[str] = set()
+
+    def report(
+        self,
+        target: Target | None,
+        aspect: str,
+        old: str | None,
+        new: str | None,
+        before: Any = None,
+        after: Any = None,
+        *,
+        name: str = "",
+        place: Place = NOWHERE,
+    ) -> None:
+        """An event outside of schemas. ``old`` and ``new`` are JSON pointers; ``aspect`` is a rule's in the place's scope."""
+        rule = BY_PLACE.get((place.scope, aspect))
+        if rule is not None:
+            self.emit(target, place, rule, Finding(aspect, old, new, before, after, name), "", rule.severity)
+
+    def emit(
+        self, target: Target | None, place: Place, rule: Rule, finding: Finding, at: str, severity: Severity
+    ) -> None:
+        """Add the event that ``rule`` makes of ``finding`` for one operation, unless it was added before."""
+        fingerprint = xxhash.xxh3_64_hexdigest(
+            _encode(
+                (
+                    rule.id,
+                    target.key if target else "",
+                    place.status,
+                    place.media_type,
+                    place.location,
+                    place.parameter,
+                    place.header,
+                    at,
+                    finding.name,
+                    finding.before,
+                    finding.after,
+                )
+            )
+        )
+        if fingerprint in self._seen:
+            return
+        self._seen.add(fingerprint)
+        cause = finding.cause
+        if cause is None:
+            cause = finding.cause = self.causes.of(finding, target)
+        phrase = _render(rule, place, finding, at)
+        self.causes.count(cause, rule, severity, phrase, target)
+        self.events.append(
+            Event(
+                id=rule.id,
+                kind=rule.kind,
+                severity=severity,
+                operation=target.ref if target else None,
+                location=Location(finding.old, finding.new),
+                summary=phrase,
+                before=finding.before,
+                after=finding.after,
+                cause=cause.fingerprint,
+                domain=target.domain if target else "",
+                fingerprint=fingerprint,
+            )
+        )
+
+
+def _render(rule: Rule, place: Place, finding: Finding, at: str) -> str:
+    text = rule.text
+    if at and rule.scope == place.scope and place.nested != rule.scope:
+        subject, _, phrase = text.partition(": ")
+        text = f"{subject}, at `{{at}}`: {phrase}"
+    return text.format(
+        at=at,
+        before=worded(finding.before),
+        after=worded(finding.after),
+        name=finding.name,
+        status=place.status,
+        parameter=place.parameter,
+        location=place.location,
+        header=place.header,
+    )
+
+
+def worded(value: Any) -> str:
+    """A value for a sentence: short, and on one line."""
+    if value.__class__ is str:
+        text = value
+    elif isinstance(value, list):
+        text = ", ".join(worded(item) for item in value)
+    else:
+        text = _encode(value).decode()
+    text = " ".join(text.split())
+    return f"{text[:117]}…" if len(text) > 118 else text

@@ -1,0 +1,170 @@
+"""Fetches one document by a guarded, limited, conditional GET.
+
+Built on httpcore, the transport of httpx, and not on httpx's client: that one adds a cookie jar that all requests
+share, proxies and passwords from the environment, decompression without a limit, and a second, more lenient reading
+of URLs.
+"""
+
+import asyncio
+import logging
+import re
+from io import BytesIO
+from types import TracebackType
+from urllib.parse import urljoin
+
+import httpcore
+
+from specsync.fetching.connections import ConnectionPools
+from specsync.fetching.decoding import ACCEPTED, ContentDecoder, too_large
+from specsync.fetching.errors import FetchError, FetchReason
+from specsync.fetching.guard import Guard, Target
+from specsync.fetching.redact import redact_url
+from specsync.fetching.request import FetchRequest, FetchResult, kept_value
+from specsync.fetching.responses import Headers, status_error, total_timeout, transport_errors
+
+MAX_REDIRECTS = 5
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ACCEPT = b"application/json, application/yaml, text/yaml;q=0.9, */*;q=0.8"
+_UNQUOTED = re.compile(r"[ \x80-\xff]")  # Location fields are read as Latin-1: one character is one byte
+_DECODED_PER_TURN = 1024 * 1024
+"""How many decoded bytes there may be before the event loop gets its turn (about a millisecond)."""
+
+# At DEBUG, httpcore logs the header fields of every answer: cookies, and redirects with their queries.
+logging.getLogger(httpcore.__name__).setLevel(logging.INFO)
+
+
+class Fetcher:
+    """Fetches documents for one worker process, on the event loop that it is used on first.
+
+    An async context manager; ``aclose`` ends its kept-alive connections.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._pools = ConnectionPools(guard)
+
+    async def fetch(self, request: FetchRequest) -> FetchResult:
+        """The document that ``request`` asks for, or the word that it hasn't changed.
+
+        Follows at most 5 redirects; each is judged like a URL of the user's, and credentials stay with the origin
+        that they were given for. Raises FetchError, and nothing else, when there is no document.
+        """
+        try:
+            async with asyncio.timeout(request.timeout):
+                return await self._follow(request)
+        except TimeoutError:
+            raise total_timeout(request.url, request.timeout) from None
+
+    async def aclose(self) -> None:
+        """Closes all connections. The Fetcher may be used again."""
+        await self._pools.aclose()
+
+    async def __aenter__(self) -> "Fetcher":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _follow(self, request: FetchRequest) -> FetchResult:
+        first = target = self._guard.read_url(request.url)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._exchange(request, target, first)
+            if isinstance(answer, FetchResult):
+                return answer
+            target = self._redirected(target, answer)
+        text = f"{redact_url(request.url)} redirects more than {MAX_REDIRECTS} times: use the URL that it leads to."
+        raise FetchError(FetchReason.TOO_MANY_REDIRECTS, text)
+
+    async def _exchange(self, request: FetchRequest, target: Target, first: Target) -> FetchResult | str:
+        """One request and its answer: a result, or where a redirect leads to."""
+        same_origin, same_host = target.origin == first.origin, target.host == first.host
+        headers = _request_headers(request, target, same_origin=same_origin)
+        url = httpcore.URL(
+            scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
+        )
+        limits = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
+        with transport_errors(target):
+            async with (
+                self._pools.use(request.credentials, same_origin=same_origin, same_host=same_host) as pool,
+                pool.stream(b"GET", url, headers=headers, extensions={"timeout": limits}) as response,
+            ):
+                return await _read_answer(request, target, response)
+
+    def _redirected(self, target: Target, location: str) -> Target:
+        try:
+            joined = urljoin(target.url, _UNQUOTED.sub(lambda found: f"%{ord(found[0]):02X}", location))
+        except ValueError:
+            joined = location  # the guard says what is wrong with it
+        try:
+            new = self._guard.read_url(joined)
+        except FetchError as error:
+            raise FetchError(error.reason, f"Redirected by {redact_url(target.url)}: {error.message}") from None
+        if target.scheme == "https" and new.scheme == "http":
+            text = (
+                f"{redact_url(target.url)} redirects from https to http, which isn't followed: ask its owner for https."
+            )
+            raise FetchError(FetchReason.INSECURE_REDIRECT, text)
+        return new
+
+
+def _request_headers(request: FetchRequest, target: Target, *, same_origin: bool) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"Host", target.authority.encode()),
+        (b"User-Agent", request.user_agent.encode("latin-1", "replace")),
+        (b"Accept-Encoding", ACCEPTED.encode()),
+    ]
+    own = request.credentials.request_headers()
+    if same_origin:
+        headers += own
+    if not any(name.lower() == b"accept" for name, _ in headers):
+        headers.append((b"Accept", _ACCEPT))
+    return headers + request.conditions()
+
+
+async def _read_answer(request: FetchRequest, target: Target, response: httpcore.Response) -> FetchResult | str:
+    headers = Headers(list(response.headers))
+    status = response.status
+    if status in _REDIRECTS:
+        location = headers.get("location")
+        if location:
+            return location
+    not_modified = status == 304 and bool(request.conditions())
+    if not not_modified and not (200 <= status < 300 and status != 206):
+        raise status_error(status, headers, target)
+    body, bytes_on_wire = (b"", 0) if not_modified else await _read_body(request, target, headers, response)
+    return FetchResult(
+        not_modified=not_modified,
+        body=body,
+        status=status,
+        etag=kept_value(headers.get("etag")) or (request.etag if not_modified else None),
+        last_modified=kept_value(headers.get("last-modified")) or (request.last_modified if not_modified else None),
+        content_type=kept_value(headers.get("content-type")),
+        final_url=redact_url(target.url),
+        bytes_on_wire=bytes_on_wire,
+    )
+
+
+async def _read_body(
+    request: FetchRequest, target: Target, headers: Headers, response: httpcore.Response
+) -> tuple[bytes, int]:
+    """The decoded body and its length on the wire, both within the limit at every moment."""
+    shown_url = redact_url(target.url)
+    announced = headers.get("content-length") or "0"  # h11 has checked that it is a number
+    if len(announced) > 18 or int(announced) > request.max_bytes:
+        raise too_large(shown_url, request.max_bytes)
+    decoder = ContentDecoder(headers.get("content-encoding") or "", request.max_bytes, shown_url)
+    body = BytesIO()
+    since_turn = 0
+    async for chunk in response.aiter_stream():
+        for piece in decoder.feed(chunk):
+            body.write(piece)
+            since_turn += len(piece)
+            if since_turn >= _DECODED_PER_TURN:
+                since_turn = 0
+                await asyncio.sleep(0)
+    decoder.finish()
+    return body.getvalue(), decoder.bytes_on_wire

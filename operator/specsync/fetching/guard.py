@@ -1,0 +1,302 @@
+"""The guard: which URLs and addresses a fetch may go to, and the only place that opens a connection.
+
+A URL is read once, by a grammar that is narrower than any browser's; what it can't read is refused, so no second
+parser can see another host. A name is resolved once per connection, every address of the answer is judged, and the
+connection goes to a judged address: a later DNS answer changes nothing. TLS still verifies the name.
+
+A host whose last label is a number is an IPv4 address or nothing (WHATWG URL standard, "ends in a number").
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import httpcore
+
+from specsync.fetching.addresses import METADATA_ADDRESSES, Address, Network, embedded_ipv4, special_kind
+from specsync.fetching.errors import FetchError, FetchReason
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Takes a host name and a port, gives addresses as texts; raises ``socket.gaierror``."""
+
+WEB_PORTS = frozenset({80, 443, 8080, 8443})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MAX_URL = 8192
+_MAX_ADDRESSES_TRIED = 6
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#.*)?", re.DOTALL)
+_AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[1-9][0-9]{0,4}))?")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NOT_IN_TARGET = re.compile(r"[^\x21-\x7e]|[\"<>^`{|}]")
+
+_METADATA_NAMES = frozenset(
+    {"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal", "metadata.azure.internal"}
+    | {"metadata.tencentyun.com", "metadata.packet.net", "metadata.platformequinix.com", "metadata.goog"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL that the guard has read. ``path`` begins with ``/`` and includes the query."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: what credentials are bound to."""
+        return (self.scheme, self.host, self.port)
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole URL with its query: to join references to it, never to show it."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    def __repr__(self) -> str:
+        return f"Target({self.scheme}://{self.authority})"
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptions:
+    """What the operator's administrator has opened, in addition to the public internet.
+
+    ``hosts``: exact host and port. A name opens whatever it resolves to, an address is open under any name.
+    ``networks``: addresses that are fine on web ports.
+    Metadata services stay closed unless their own address is named, alone.
+    """
+
+    hosts: frozenset[tuple[str, int]] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, hosts: Iterable[str] = (), cidrs: Iterable[str] = ()) -> "Exceptions":
+        """Reads the values of ``--allow-host host:port`` and ``--allow-cidr``; ValueError says what to write."""
+        return cls(frozenset(map(_parse_allowed_host, hosts)), tuple(map(_parse_allowed_cidr, cidrs)))
+
+
+def _parse_allowed_host(text: str) -> tuple[str, int]:
+    found = _AUTHORITY.fullmatch(text)
+    host = _read_host(found["v6"], found["name"]) if found else None
+    if not found or host is None or not found["port"] or int(found["port"]) > 65535:
+        raise ValueError(
+            f"--allow-host {text!r} isn't a host and a port: write api.corp:8443, 10.0.0.7:80 or [fd00::7]:443"
+        )
+    return host, int(found["port"])
+
+
+def _parse_allowed_cidr(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"--allow-cidr {text!r} isn't a range: {error}; write 10.20.0.0/16 or fd00:1::/32") from None
+
+
+def _read_host(v6: str | None, name: str | None) -> str | None:
+    """The one spelling of a host, or None where it is neither a name nor a plainly written address."""
+    try:
+        if v6 is not None:
+            return str(IPv6Address(v6))
+        assert name is not None
+        host = name.lower()
+        if _NUMBER_LABEL.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+            return str(IPv4Address(host))  # four decimal numbers without leading zeros, or ValueError
+    except ValueError:
+        return None
+    host = host.removesuffix(".")
+    fits = len(host) <= 253 and all(_LABEL.fullmatch(label) for label in host.split("."))
+    return host if fits else None
+
+
+def _as_address(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+class Guard:
+    """Judges URLs and addresses by the administrator's exceptions. Safe to share; hold one per process."""
+
+    def __init__(self, exceptions: Exceptions | None = None, resolve: Resolve | None = None) -> None:
+        self._exceptions = exceptions or Exceptions()
+        self._resolve = resolve or SystemResolver()
+
+    def read_url(self, url: str) -> Target:
+        """The parts of ``url``, when a fetch may go there as far as the text tells.
+
+        Raises FetchError: InvalidURL for what can't be read plainly, AddressBlocked for what may not be reached.
+        """
+        if len(url) > _MAX_URL or re.search(r"[\x00-\x20\x7f\\]", url):
+            raise _invalid("it is too long, or has a space, backslash or control character in it")
+        found = _URL.fullmatch(url)
+        if found is None:
+            raise _invalid("write it in full, as in https://api.example.com/openapi.json")
+        scheme = found["scheme"].lower()
+        if scheme not in _DEFAULT_PORTS:
+            raise _invalid("only http and https are fetched")
+        if "@" in found["authority"]:
+            raise _invalid("it has a user name or password in it; put them in a Secret and name it in secretRef")
+        parts = _AUTHORITY.fullmatch(found["authority"])
+        host = _read_host(parts["v6"], parts["name"]) if parts else None
+        if not parts or host is None:
+            raise _invalid(
+                "its host is neither a plain name nor a plainly written address; write names in ASCII (xn--…), "
+                "IPv4 as four decimal numbers, IPv6 in brackets without a zone"
+            )
+        port = int(parts["port"]) if parts["port"] else _DEFAULT_PORTS[scheme]
+        if port > 65535:
+            raise _invalid("its port is above 65535")
+        self._judge_host(host, port)
+        path = found["target"] if found["target"].startswith("/") else "/" + found["target"]
+        return Target(scheme, host, port, _NOT_IN_TARGET.sub(_percent_encoded, path))
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """The addresses of ``host``, resolved once and each judged, in the resolver's order, never empty.
+
+        Raises FetchError: AddressBlocked when any of them may not be reached, DNSFailure when there is none.
+        """
+        self._judge_host(host, port)
+        literal = _as_address(host)
+        if literal is not None:
+            return [literal]
+        try:
+            answers = await self._resolve(host, port)
+        except (socket.gaierror, UnicodeError) as error:
+            raise _dns_failure(host, error) from None
+        addresses = [ip_address(text) for text in dict.fromkeys(answers)]
+        if not addresses:
+            raise _dns_failure(host, None)
+        for address in addresses:
+            self._judge_address(address, host, port)
+        return addresses
+
+    def _judge_host(self, host: str, port: int) -> None:
+        if host in _METADATA_NAMES:
+            raise _blocked(host, port, "is a metadata service's name", opens=False)
+        if (host, port) in self._exceptions.hosts:
+            return
+        if host == "localhost" or host.endswith(".localhost"):
+            raise _blocked(host, port, "is this machine's own name")
+        if port not in WEB_PORTS and all(port != opened for _, opened in self._exceptions.hosts):
+            raise _no_web_port(host, port)
+        literal = _as_address(host)
+        if literal is not None:
+            self._judge_address(literal, host, port)
+
+    def _judge_address(self, address: Address, host: str, port: int) -> None:
+        if (str(address), port) in self._exceptions.hosts:
+            return
+        named = (host, port) in self._exceptions.hosts
+        if port not in WEB_PORTS and not named:
+            raise _no_web_port(host, port)
+        kind = special_kind(address)
+        if kind is None:
+            return
+        inside = [network for network in self._exceptions.networks if address in network]
+        if address in METADATA_ADDRESSES:
+            if not any(network.num_addresses == 1 for network in inside):
+                raise _blocked(host, port, "leads to a metadata service", opens=False)
+        elif not named and not inside:
+            raise _blocked(host, port, f"leads to {kind} address")
+        inner = embedded_ipv4(address) if isinstance(address, IPv6Address) else None
+        if inner is not None:  # its wrapping is open: what it stands for is judged all the same
+            self._judge_address(inner, host, port)
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """The network under httpcore's connection pools: connects to judged addresses and nowhere else."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to the first address of ``host`` that answers, within ``timeout`` seconds in all."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + (60.0 if timeout is None else timeout)
+        try:
+            async with asyncio.timeout_at(end):
+                addresses = await self._guard.addresses(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+        tries = addresses[:_MAX_ADDRESSES_TRIED]
+        for left, address in zip(range(len(tries), 0, -1), tries, strict=True):
+            try:
+                return await self._network.connect_tcp(
+                    str(address), port, max(end - clock(), 0.0) / left, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if left == 1:
+                    raise
+        raise AssertionError("addresses() never gives an empty list")
+
+    async def connect_unix_socket(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
+        """Refuses: no URL of ours leads to a socket file."""
+        raise FetchError(FetchReason.ADDRESS_BLOCKED, "Unix sockets are not fetched from: use an http or https URL.")
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits between httpcore's own retries, of which we ask for none."""
+        await asyncio.sleep(seconds)
+
+
+class SystemResolver:
+    """The system's resolver on threads of its own: a name that hangs must not hold up the loop's other threads."""
+
+    def __init__(self, threads: int = 32) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _look_up, host, port)
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
+
+
+def _invalid(why: str) -> FetchError:
+    return FetchError(FetchReason.INVALID_URL, f"The URL can't be used: {why}.")
+
+
+def _blocked(host: str, port: int, why: str, *, opens: bool = True) -> FetchError:
+    shown = f"[{host}]" if ":" in host else host
+    step = (
+        f"use a public address, or ask the operator's administrator for --allow-host {shown}:{port}"
+        if opens
+        else "use another address; this one is not opened by ranges or names"
+    )
+    return FetchError(FetchReason.ADDRESS_BLOCKED, f"{shown} {why} and is not fetched from: {step}.")
+
+
+def _no_web_port(host: str, port: int) -> FetchError:
+    return _blocked(host, port, f"is asked for on port {port}, which is no web port (80, 443, 8080, 8443),")
+
+
+def _dns_failure(host: str, error: Exception | None) -> FetchError:
+    temporary = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+    why = "could not be looked up just now (the name server gave no answer)" if temporary else "is not known to DNS"
+    return FetchError(FetchReason.DNS_FAILURE, f"The host {host} {why}: check its spelling and the cluster's DNS.")

@@ -1,0 +1,136 @@
+"""What a fetch is asked for and what it gives."""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from specsync.fetching.errors import FetchError, FetchReason
+
+MAX_KEPT_VALUE = 512
+"""The longest ETag, Last-Modified or Content-Type that a result holds, in characters."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?")
+_NOT_THE_USERS = frozenset(
+    {"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "content-length"}
+    | {"proxy-authorization", "proxy-connection", "user-agent", "accept-encoding", "range", "if-range"}
+    | {"if-none-match", "if-modified-since", "if-match", "if-unmodified-since"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a Secret holds for one origin. Texts may end in a newline, as Secrets' often do.
+
+    ``ca_pem`` is the only trust for the URL's own host when given. ``client_cert_pem`` goes with ``client_key_pem``.
+    """
+
+    bearer_token: str | None = field(default=None, repr=False)
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca_pem: bytes | None = field(default=None, repr=False)
+    client_cert_pem: bytes | None = field(default=None, repr=False)
+    client_key_pem: bytes | None = field(default=None, repr=False)
+
+    def request_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers that show who asks. FetchError InvalidCredentials names the key that can't be used."""
+        found: list[tuple[bytes, bytes]] = []
+        if self.bearer_token is not None and self.username is not None:
+            raise _unusable("has both bearerToken and username; keep one of them")
+        if self.bearer_token is not None:
+            found.append(_header("bearerToken", "Authorization", "Bearer " + self.bearer_token.strip()))
+        if self.username is not None:
+            pair = f"{self.username.strip()}:{(self.password or '').rstrip(chr(10) + chr(13))}"
+            found.append(_header("username", "Authorization", "Basic " + b64encode(pair.encode()).decode()))
+        for name, value in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in _NOT_THE_USERS:
+                raise _unusable(f"has a header that may not be set: header.{name[:60]!r}; remove it")
+            if name.lower() == "authorization" and found:
+                raise _unusable("has a header.Authorization beside bearerToken or username; keep one of them")
+            found.append(_header(f"header.{name}", name, value.strip()))
+        return found
+
+    def client_certificate(self) -> tuple[bytes, bytes] | None:
+        """Certificate and key, or None without them. FetchError InvalidCredentials when only one is there."""
+        if self.client_cert_pem is None and self.client_key_pem is None:
+            return None
+        if not self.client_cert_pem or not self.client_key_pem:
+            raise _unusable("has only one of tls.crt and tls.key; add the other")
+        return self.client_cert_pem, self.client_key_pem
+
+    def identity(self) -> bytes:
+        """A digest that is the same only for the same credentials: connections are never shared across it."""
+        parts: list[bytes | None] = [
+            *(None if text is None else text.encode() for text in (self.bearer_token, self.username, self.password)),
+            *(self.ca_pem, self.client_cert_pem, self.client_key_pem),
+            *(text.encode() for pair in sorted(self.headers.items()) for text in pair),
+        ]
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))
+        return digest.digest()
+
+
+ANONYMOUS = Credentials()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """One document to fetch. ``timeout`` is seconds for everything, ``max_bytes`` counts after decompression.
+
+    ``etag`` and ``last_modified`` are those of the last result, as the server wrote them.
+    """
+
+    url: str = field(repr=False)
+    timeout: float = 60.0
+    max_bytes: int = 64 * 1024 * 1024
+    etag: str | None = None
+    last_modified: str | None = None
+    credentials: Credentials = ANONYMOUS
+    user_agent: str = "specsync"
+
+    def conditions(self) -> list[tuple[bytes, bytes]]:
+        """The headers that ask for the document only if it has changed (RFC 9110, section 13.1)."""
+        pairs = ((b"If-None-Match", self.etag), (b"If-Modified-Since", self.last_modified))
+        return [(name, value.encode("latin-1")) for name, value in pairs if value and is_header_value(value)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchResult:
+    """A document, or the word that it is still the last one (``not_modified``, with an empty body).
+
+    ``etag``, ``last_modified`` and ``content_type`` are at most 512 characters; longer ones are left out.
+    ``bytes_on_wire`` counts the body as it was sent; ``final_url`` has no query and no user info.
+    """
+
+    not_modified: bool
+    body: bytes = field(repr=False)
+    status: int
+    etag: str | None
+    last_modified: str | None
+    content_type: str | None
+    final_url: str
+    bytes_on_wire: int
+
+
+def is_header_value(text: str) -> bool:
+    """Whether ``text`` may stand in a header field (RFC 9110, section 5.5)."""
+    return _HEADER_VALUE.fullmatch(text) is not None
+
+
+def kept_value(text: str | None) -> str | None:
+    """``text`` from an answer's header if it is one to keep: what is too long for a status or odd is dropped."""
+    return text if text and len(text) <= MAX_KEPT_VALUE and is_header_value(text) else None
+
+
+def _header(key: str, name: str, value: str) -> tuple[bytes, bytes]:
+    if not is_header_value(value):
+        raise _unusable(f"has an empty value or a character that no header may have in {key}; write it anew")
+    return name.encode("ascii"), value.encode("latin-1")
+
+
+def _unusable(why: str) -> FetchError:
+    return FetchError(FetchReason.INVALID_CREDENTIALS, f"The Secret with the credentials {why}.")

@@ -1,0 +1,137 @@
+"""From bytes to an OpenAPI document, or to the reason why they aren't one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from specsync.openapi.detect import (
+    Format,
+    format_of,
+    not_openapi,
+    refuse_other_languages,
+    refuse_what_is_no_text,
+)
+from specsync.openapi.encoding import to_utf8
+from specsync.openapi.errors import DocumentError
+from specsync.openapi.json_source import CutOff, read_head, read_tree
+from specsync.openapi.lift import lift
+from specsync.openapi.limits import Limits, too_deep, too_large
+from specsync.openapi.yaml_events import read_exactly
+from specsync.openapi.yaml_fast import read_fast
+
+DEFAULT_LIMITS = Limits()
+
+
+class Loaded(msgspec.Struct, kw_only=True):
+    """A document that is OpenAPI, decoded no further than needed. Exactly one of ``raw`` and ``tree`` is set."""
+
+    format: Format
+    """What the document was written in. Swagger 2.0 keeps its name here, though ``tree`` has the 3.0 shape."""
+
+    title: str
+    """``info.title``, empty where there is none."""
+
+    version: str
+    """``info.version`` as it is written, empty where there is none."""
+
+    raw: bytes | None = None
+    """UTF-8 JSON without a byte order mark, where the source was JSON and OpenAPI 3.x: for a typed decoder."""
+
+    tree: dict[str, Any] | None = None
+    """The plain tree in OpenAPI 3.x shape otherwise (YAML, or lifted from Swagger 2.0). All keys are strings.
+    What a YAML alias stands for may be in it several times as the same object: it isn't to be changed."""
+
+    def as_tree(self) -> dict[str, Any]:
+        """The plain tree. ``raw`` is decoded at each call. Raises DocumentError(NotParseable)."""
+        if self.tree is not None:
+            return self.tree
+        assert self.raw is not None
+        tree: dict[str, Any] = read_tree(self.raw, DEFAULT_LIMITS)
+        return tree
+
+
+def load(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
+    """Reads a document as fetched: JSON or YAML in UTF-8, -16 or -32; Swagger 2.0, OpenAPI 3.0, 3.1 or 3.2.
+
+    What it is, is told from the bytes alone: servers mislabel documents too often.
+    Raises DocumentError with any reason but UnresolvableReference.
+    """
+    if len(data) > limits.max_bytes:
+        raise too_large(len(data), limits)
+    refuse_what_is_no_text(data)
+    text = to_utf8(data)
+    del data
+    if not text or text.isspace():
+        raise DocumentError("EmptyDocument", "The document is empty. Check that the source serves it.")
+    refuse_other_languages(text)
+    if re.match(rb"\s*[\[{]", text):
+        return _load_json(text, limits)
+    return _from_tree(_read_yaml(text, limits), text, limits)
+
+
+def _load_json(text: bytes, limits: Limits) -> Loaded:
+    try:
+        head = read_head(text, limits)
+    except CutOff:
+        raise
+    except DocumentError as refused:
+        # JSON with comments or trailing commas is YAML.
+        if refused.reason != "NotParseable":
+            raise
+        try:
+            tree = _read_yaml(text, limits)
+        except DocumentError as also_refused:
+            looks_like_json = re.match(rb'\s*[\[{]\s*["\[{}\]]', text)
+            raise (refused if looks_like_json else also_refused) from None
+        return _from_tree(tree, text, limits)
+    format_ = None if head is None else format_of(head.openapi, head.swagger)
+    if head is None or format_ is None:
+        raise not_openapi(read_tree(text, limits))
+    title, version = _title_and_version(head.info)
+    if format_ == "swagger-2.0":
+        tree = _lifted(read_tree(text, limits), limits)
+        return Loaded(format=format_, title=title, version=version, tree=tree)
+    return Loaded(format=format_, title=title, version=version, raw=text)
+
+
+def _read_yaml(text: bytes, limits: Limits) -> Any:
+    tree = read_fast(text, limits)
+    return read_exactly(text, limits) if tree is None else tree
+
+
+def _from_tree(root: Any, text: bytes, limits: Limits) -> Loaded:
+    format_ = format_of(root.get("openapi"), root.get("swagger")) if isinstance(root, dict) else None
+    if format_ is None:
+        raise not_openapi(root)
+    title, version = _title_and_version(root.get("info"), text)
+    tree = _lifted(root, limits) if format_ == "swagger-2.0" else root
+    return Loaded(format=format_, title=title, version=version, tree=tree)
+
+
+def _lifted(swagger2: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    try:
+        return lift(swagger2)
+    except RecursionError:
+        raise too_deep(limits) from None
+
+
+def _title_and_version(info: object, text: bytes = b"") -> tuple[str, str]:
+    if not isinstance(info, dict):
+        return "", ""
+    version = info.get("version")
+    return _word(info.get("title")), _as_written(version, text) if type(version) is float else _word(version)
+
+
+def _word(value: object) -> str:
+    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _as_written(version: float, text: bytes) -> str:
+    """``version: 1.10`` is a number to YAML, but it isn't the version 1.1."""
+    for match in re.finditer(rb"^[ \t]+version[ \t]*:[ \t]+([0-9]+\.[0-9]*)[ \t]*(?:#.*)?\r?$", text, re.MULTILINE):
+        if float(match[1]) == version:
+            return match[1].decode()
+    return str(version)

@@ -1,0 +1,172 @@
+"""References: which ones a document holds, and bringing all of them into one form.
+
+The canonical form knows one kind of internal reference, ``#/components/<kind>/<name>``. A reference to anything else inside
+the document (``#/paths/~1a/get/…``, ``#/definitions/…``) is given a component of its own, whose name is the reference.
+References into other documents stay as they are and are compared by name: specsync doesn't fetch them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from specsync.openapi.errors import DocumentError
+from specsync.openapi.model import (
+    Components,
+    Header,
+    MediaType,
+    Parameter,
+    PathItem,
+    RequestBody,
+    Response,
+    Schema,
+    SecurityScheme,
+)
+from specsync.openapi.tolerant import Finding, convert, escaped
+
+Target = Schema | Parameter | RequestBody | Response | Header | SecurityScheme | PathItem | MediaType
+
+KINDS: dict[type, tuple[str, str]] = {
+    Schema: ("schemas", "schemas"),
+    Parameter: ("parameters", "parameters"),
+    RequestBody: ("requestBodies", "request_bodies"),
+    Response: ("responses", "responses"),
+    Header: ("headers", "headers"),
+    SecurityScheme: ("securitySchemes", "security_schemes"),
+    PathItem: ("pathItems", "path_items"),
+    MediaType: ("mediaTypes", "media_types"),
+}
+"""For each kind of component its name in a document, and its attribute of ``Components``."""
+
+_REFERENCE = re.compile(rb'"\$ref":"([^"]*)"')
+
+
+def references_in(encoded: bytes) -> list[str]:
+    """What ``encoded``, canonical JSON, refers to. May name values that only look like references, in an enum or a default."""
+    if b'"$ref":"' not in encoded:
+        return []
+    return [msgspec.json.decode(b'"' + found + b'"') for found in _REFERENCE.findall(encoded)]
+
+
+def component_name(reference: str, kind: str) -> str:
+    """The name of the component of ``kind`` that ``reference`` means."""
+    prefix = f"#/components/{kind}/"
+    if reference.startswith(prefix) and "/" not in reference[len(prefix) :]:
+        return unescaped(reference[len(prefix) :])
+    return reference
+
+
+def unescaped(token: str) -> str:
+    return unquote(token).replace("~1", "/").replace("~0", "~") if "~" in token or "%" in token else token
+
+
+def is_external(reference: str) -> bool:
+    return not reference.startswith("#")
+
+
+def holders(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    """Each struct under ``value`` that has a ``$ref``, with its JSON pointer."""
+    if isinstance(value, msgspec.Struct):
+        if getattr(value, "ref", None) is not None:
+            yield pointer, value
+        for field in msgspec.structs.fields(value):
+            below = getattr(value, field.name)
+            if below.__class__ in (dict, list) or isinstance(below, msgspec.Struct):
+                yield from holders(below, f"{pointer}/{field.encode_name}")
+    elif value.__class__ is dict:
+        for key, item in value.items():
+            yield from holders(item, f"{pointer}/{escaped(key)}")
+    elif value.__class__ is list:
+        for index, item in enumerate(value):
+            yield from holders(item, f"{pointer}/{index}")
+
+
+class Hoister:
+    """Gives every internal reference a component to point to. Raises ``DocumentError`` for one that points to nothing."""
+
+    def __init__(self, components: Components, tree: Callable[[], dict[str, Any]], findings: list[Finding]) -> None:
+        self._components = components
+        self._decode_tree = tree
+        self._tree: dict[str, Any] | None = None
+        self._findings = findings
+
+    def settle(self, value: Any, pointer: str) -> None:
+        """Check all references under ``value``, which stands at ``pointer``, and hoist what isn't a component yet."""
+        waiting = [(pointer, value)]
+        while waiting:
+            base, part = waiting.pop()
+            for place, holder in holders(part, base):
+                hoisted = self._settle_one(holder, place)
+                if hoisted is not None:
+                    waiting.append((holder.ref[1:], hoisted))
+
+    def _settle_one(self, holder: Any, pointer: str) -> Any:
+        reference = holder.ref
+        if is_external(reference):
+            return None
+        kind, attribute = KINDS[type(holder)]
+        table: dict[str, Any] | None = getattr(self._components, attribute)
+        if table is not None and component_name(reference, kind) in table:
+            return None
+        target = self._find(reference, pointer)
+        if isinstance(target, bool) and type(holder) is Schema:
+            target = {} if target else {"not": {}}
+        if not isinstance(target, dict):
+            raise DocumentError(
+                "UnresolvableReference",
+                f"The $ref at {pointer} points to {reference!r}, where there is no {type(holder).__name__.lower()}; "
+                "correct the reference in the document.",
+                pointer=pointer,
+            )
+        hoisted = convert(target, type(holder), self._findings)
+        if table is None:
+            table = {}
+            setattr(self._components, attribute, table)
+        table[component_name(reference, kind)] = hoisted
+        return hoisted
+
+    def _find(self, reference: str, pointer: str) -> Any:
+        if self._tree is None:
+            self._tree = self._decode_tree()
+        place: Any = self._tree
+        for token in reference[1:].split("/")[1:]:
+            key = unescaped(token)
+            if isinstance(place, dict) and key in place:
+                place = place[key]
+            elif isinstance(place, list) and key.isdigit() and int(key) < len(place):
+                place = place[int(key)]
+            else:
+                raise DocumentError(
+                    "UnresolvableReference",
+                    f"The $ref at {pointer} points to {reference!r}, which isn't in the document; "
+                    "add the missing component or correct the reference.",
+                    pointer=pointer,
+                )
+        return place
+
+
+def resolve_path_item(item: PathItem, components: Components, pointer: str) -> PathItem:
+    """The path item that ``item`` refers to, with its own operations on top. Raises ``DocumentError`` on a circle."""
+    seen: set[str] = set()
+    while item.ref is not None:
+        target = (components.path_items or {}).get(component_name(item.ref, "pathItems"))
+        if target is None or item.ref in seen:
+            if is_external(item.ref):
+                return item
+            raise DocumentError(
+                "UnresolvableReference",
+                f"The $ref at {pointer} points to {item.ref!r}, which leads back to itself or to nothing; "
+                "correct the reference in the document.",
+                pointer=pointer,
+            )
+        seen.add(item.ref)
+        merged = PathItem()
+        for name in PathItem.__struct_fields__:
+            value = getattr(item, name) if name != "ref" else None
+            setattr(merged, name, value if value is not None else getattr(target, name))
+        item = merged
+    return item

@@ -1,0 +1,111 @@
+"""The closed list of reasons: each appears in conditions, job errors, Events and logs, and is documented here once."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A one-word cause; `meaning` is what the docs say of it, next step included."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> "Reason":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # Fetch
+    INVALID_URL = "InvalidURL", "The URL can't be used. Correct spec.source.url."
+    INVALID_CREDENTIALS = "InvalidCredentials", "The Secret's content can't be used; the message says which key."
+    ADDRESS_BLOCKED = (
+        "AddressBlocked",
+        "The URL leads to a private or otherwise forbidden address. Ask the operator's admin for --allow-host.",
+    )
+    NOT_FOUND = "NotFound", "The server answered 404 or 410. Check the path in spec.source.url."
+    UNAUTHORIZED = "Unauthorized", "The server answered 401. Check the credentials in spec.source.secretRef."
+    FORBIDDEN = (
+        "Forbidden",
+        "The server answered 403. Check the rights of the credentials in spec.source.secretRef.",
+    )
+    HTTP_ERROR = "HTTPError", "The server refused the request with another 4xx status."
+    SERVER_ERROR = (
+        "ServerError",
+        "The server answered 5xx. It is tried again; look at the server if it lasts.",
+    )
+    RATE_LIMITED = (
+        "RateLimited",
+        "The server asked to slow down (429 or 503 with Retry-After). It is tried again later.",
+    )
+    TIMEOUT = "Timeout", "The download took longer than spec.source.timeout."
+    DNS_FAILURE = "DNSFailure", "The host's name could not be resolved."
+    CONNECTION_FAILED = "ConnectionFailed", "No connection to the server, or it was cut."
+    TLS_FAILURE = (
+        "TLSFailure",
+        "The server's certificate was not accepted. Own CA: spec.source.certSecretRef.",
+    )
+    TOO_LARGE = "TooLarge", "The document is larger than the operator's limit."
+    TOO_MANY_REDIRECTS = (
+        "TooManyRedirects",
+        "More than five redirects. Put the final address into spec.source.url.",
+    )
+    INSECURE_REDIRECT = "InsecureRedirect", "The server redirects from https to http, which is refused."
+    DECODING_FAILED = "DecodingFailed", "The server's Content-Encoding could not be undone."
+    SECRET_NOT_FOUND = "SecretNotFound", "A Secret that spec.source refers to doesn't exist in the namespace."
+    SECRET_KEY_MISSING = "SecretKeyMissing", "A Secret lacks the key that is needed."
+    CONFIG_MAP_NOT_FOUND = (
+        "ConfigMapNotFound",
+        "The ConfigMap of spec.source.configMapRef doesn't exist in the namespace.",
+    )
+    CONFIG_MAP_KEY_MISSING = "ConfigMapKeyMissing", "The ConfigMap lacks the key of spec.source.configMapRef."
+
+    # Parse and normalize
+    EMPTY_DOCUMENT = "EmptyDocument", "The document is empty."
+    HTML_DOCUMENT = "HTMLDocument", "The document is an HTML page, perhaps a login page."
+    NOT_PARSEABLE = "NotParseable", "The document is neither JSON nor YAML; the message says where it breaks."
+    NOT_OPENAPI = "NotOpenAPI", "The document is valid JSON or YAML, but no OpenAPI document."
+    UNSUPPORTED_VERSION = "UnsupportedVersion", "Not Swagger 2.0 or OpenAPI 3.0, 3.1, 3.2."
+    LIMIT_EXCEEDED = "LimitExceeded", "The document is nested too deep, or expands to too much."
+    UNRESOLVABLE_REFERENCE = "UnresolvableReference", "A $ref within the document leads to nothing."
+    RESOURCE_EXHAUSTED = (
+        "ResourceExhausted",
+        "Working on the document took too much memory or killed its process.",
+    )
+
+    # Pipeline
+    STAGE_TIMEOUT = "StageTimeout", "A stage took longer than it may."
+    DEADLINE_EXCEEDED = "DeadlineExceeded", "The job took longer than spec.activeDeadlineSeconds."
+    API_ERROR = "APIError", "The Kubernetes API server refused or failed a request of the operator."
+    BLOB_MISSING = "BlobMissing", "A stored blob is gone. The next sync stores it anew."
+    BLOB_CORRUPTED = (
+        "BlobCorrupted",
+        "A stored blob isn't what was stored. Delete it; the next sync stores it anew.",
+    )
+    NAME_CONFLICT = "NameConflict", "An object of that name exists already and isn't this job's. Delete it."
+    TARGET_NOT_FOUND = "TargetNotFound", "The SyncJob's Dependency doesn't exist in its namespace."
+    TARGET_DELETED = "TargetDeleted", "The SyncJob's Dependency was deleted while the job ran."
+    CANCELLED = "Cancelled", "The job was cancelled by spec.cancel."
+    RETRY_REFUSED = "RetryRefused", "Only a failed job can be retried; create another SyncJob instead."
+    INTERNAL_ERROR = "InternalError", "A defect of the operator; its log says more. Please report it."
+
+    # Conditions and Events
+    PENDING = "Pending", "The first sync has not ended yet."
+    SYNCING = "Syncing", "A sync is under way or due."
+    SYNCED = "Synced", "The latest sync succeeded."
+    SUSPENDED = "Suspended", "spec.suspend is true: no scheduled sync."
+    PAUSED = (
+        "Paused",
+        "Too many failed syncs in a row: no scheduled sync. Fix the cause, then ask for a sync.",
+    )
+    DEGRADED = "Degraded", "Several failed syncs in a row."
+    UNHEALTHY = "Unhealthy", "Many failed syncs in a row."
+    RECOVERED = "Recovered", "A sync succeeded after failures."
+    INTERVAL_CLAMPED = (
+        "IntervalClamped",
+        "spec.interval is shorter than the operator's --min-interval, which is used instead.",
+    )
+    BASELINE_CREATED = "BaselineCreated", "The first snapshot was taken."
+    CONTRACT_CHANGED = "ContractChanged", "The contract changed, breaking nothing."
+    BREAKING_CHANGE = "BreakingChange", "The contract changed in a way that breaks its users."
+    SYNC_FAILED = "SyncFailed", "A sync failed, after its retries."
+    SUCCEEDED = "Succeeded", "The job ended well."
+    RUNNING = "Running", "The job has not ended."

@@ -1,0 +1,256 @@
+"""SyncJob: one durable run of the pipeline for one Dependency."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from specsync.resources.blobref import BlobRef
+from specsync.resources.dependency import SyncError
+from specsync.resources.meta import (
+    API_VERSION,
+    Column,
+    Condition,
+    Definition,
+    Digest,
+    FrozenStruct,
+    ObjectMeta,
+    ObjectName,
+    Rule,
+    Time,
+    name_rule,
+    rules,
+)
+
+# Set by users on a failed job: any new value makes it go on at the stage that failed.
+RETRY_REQUESTED_AT = "specsync.dev/retryRequestedAt"
+
+StageName = Literal["fetch", "parse", "normalize", "snapshot", "diff", "persist", "alert"]
+STAGES: tuple[StageName, ...] = ("fetch", "parse", "normalize", "snapshot", "diff", "persist", "alert")
+
+Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
+FINISHED_PHASES: frozenset[str] = frozenset({"Succeeded", "Failed", "Cancelled"})
+
+Result = Literal["Baseline", "Unchanged", "Changed"]
+
+
+class Target(FrozenStruct, frozen=True, kw_only=True):
+    kind: Annotated[Literal["Dependency"], Meta(description="Kind of the object to sync.")] = "Dependency"
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=52,
+            description="Name of the Dependency, same namespace.",
+            extra_json_schema=name_rule("a Dependency"),
+        ),
+    ]
+
+
+class SyncJobSpec(FrozenStruct, frozen=True, kw_only=True):
+    target: Annotated[Target, Meta(description="What to sync.")]
+    trigger: Annotated[Literal["Scheduled", "Manual"], Meta(description="Who asked; users' own jobs are Manual.")] = (
+        "Manual"
+    )
+    active_deadline_seconds: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=86400,
+            description="Time from the first claim, retries included, after which the job fails. Default 1800.",
+        ),
+    ] = 1800
+    ttl_seconds_after_finished: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=31536000,
+                description="Time after which the finished job is deleted; else by spec.history.",
+            ),
+        ]
+        | None
+    ) = None
+    cancel: Annotated[bool, Meta(description="true stops the job; it can't be taken back.")] = False
+
+
+class Claim(FrozenStruct, frozen=True, kw_only=True):
+    worker: Annotated[str, Meta(max_length=253, description="Id of the worker process, empty when handed back.")]
+    epoch: Annotated[int, Meta(description="Number of claims so far; a write of an older epoch fails.")]
+    claimed_at: Annotated[Time, Meta(description="When it was claimed.")] | None = None
+
+
+class Base(FrozenStruct, frozen=True, kw_only=True):
+    snapshot: Annotated[ObjectName, Meta(description="Name of the SpecSnapshot that this job compares with.")]
+    digest: Annotated[Digest, Meta(description="Digest of its canonical form.")]
+
+
+class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
+    source_digest: Annotated[Digest, Meta(description="Digest of the source (URL or ConfigMap key) that was fetched.")]
+    not_modified: Annotated[bool, Meta(description="The source has not changed since the last success.")] = False
+    raw: Annotated[BlobRef, Meta(description="The document as it was served.")] | None = None
+    raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")] = ""
+    etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
+    last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
+    fetched_at: Annotated[Time, Meta(description="When it was fetched.")] | None = None
+
+
+class ParseOutput(FrozenStruct, frozen=True, kw_only=True):
+    format: Annotated[str, Meta(max_length=32, description="swagger-2.0, openapi-3.0, openapi-3.1 or openapi-3.2.")]
+    title: Annotated[str, Meta(max_length=256, description="The contract's info.title.")]
+    version: Annotated[str, Meta(max_length=128, description="The contract's info.version.")]
+
+
+class NormalizeOutput(FrozenStruct, frozen=True, kw_only=True):
+    canonical_digest: Annotated[Digest, Meta(description="Digest of the canonical form.")]
+    unchanged: Annotated[bool, Meta(description="Only the spelling differs from the base.")] = False
+    canonical: Annotated[BlobRef, Meta(description="The canonical form.")] | None = None
+    operation_list: Annotated[BlobRef, Meta(description="The list of operations.")] | None = None
+    operations: Annotated[int, Meta(description="Number of operations.")] = 0
+    domains: Annotated[
+        list[Annotated[str, Meta(max_length=128)]],
+        Meta(max_length=64, description="From tags and path structure, the first 64."),
+    ] = []
+
+
+class SnapshotOutput(FrozenStruct, frozen=True, kw_only=True):
+    name: Annotated[ObjectName, Meta(description="The SpecSnapshot.")]
+    uid: Annotated[str, Meta(max_length=64, description="Its UID.")]
+
+
+class DiffOutput(FrozenStruct, frozen=True, kw_only=True):
+    breaking: Annotated[int, Meta(description="Breaking changes.")]
+    risky: Annotated[int, Meta(description="Risky changes.")]
+    safe: Annotated[int, Meta(description="Safe changes.")]
+    changes: Annotated[BlobRef, Meta(description="All causes and events.")] | None = None
+
+
+class PersistOutput(FrozenStruct, frozen=True, kw_only=True):
+    change_set: Annotated[str, Meta(max_length=253, description="The ChangeSet, empty when nothing changed.")] = ""
+
+
+class AlertOutput(FrozenStruct, frozen=True, kw_only=True):
+    event: Annotated[str, Meta(max_length=253, description="The Kubernetes Event that was written.")] = ""
+
+
+class StageRecord(FrozenStruct, frozen=True, kw_only=True):
+    """One stage's checkpoint: what it handed on, under a field named after the stage."""
+
+    name: Annotated[StageName, Meta(description="The stage.")]
+    state: Annotated[Literal["Succeeded", "Skipped", "Failed"], Meta(description="How it ended.")]
+    started: Annotated[Time, Meta(description="When it began.")] | None = None
+    finished: Annotated[Time, Meta(description="When it ended.")] | None = None
+    message: Annotated[str, Meta(max_length=1024, description="What it has to say, in a sentence.")] | None = None
+    fetch: Annotated[FetchOutput, Meta(description="Of stage fetch: the document.")] | None = None
+    parse: Annotated[ParseOutput, Meta(description="Of stage parse: what kind of document it is.")] | None = None
+    normalize: Annotated[NormalizeOutput, Meta(description="Of stage normalize: the canonical form.")] | None = None
+    snapshot: Annotated[SnapshotOutput, Meta(description="Of stage snapshot: the SpecSnapshot.")] | None = None
+    diff: Annotated[DiffOutput, Meta(description="Of stage diff: what changed.")] | None = None
+    persist: Annotated[PersistOutput, Meta(description="Of stage persist: the ChangeSet.")] | None = None
+    alert: Annotated[AlertOutput, Meta(description="Of stage alert: who was told.")] | None = None
+
+
+class SyncJobStatus(FrozenStruct, frozen=True, kw_only=True):
+    phase: Annotated[Phase, Meta(description="Where the job stands.", extra_json_schema={"default": "Pending"})] = (
+        "Pending"
+    )
+    stage: Annotated[str, Meta(max_length=32, description="The stage that runs, or ran last.")] | None = None
+    result: Annotated[Result, Meta(description="What a successful job found.")] | None = None
+    admitted_at: Annotated[Time, Meta(description="When the operator let a user's job start.")] | None = None
+    started_at: Annotated[Time, Meta(description="When it was claimed first.")] | None = None
+    finished_at: Annotated[Time, Meta(description="When it ended.")] | None = None
+    attempts: Annotated[int, Meta(description="Attempts that failed so far.", extra_json_schema={"default": 0})] = 0
+    retry_at: Annotated[Time, Meta(description="Not before this time is it tried again.")] | None = None
+    claim: Annotated[Claim, Meta(description="Who works on it.")] | None = None
+    base: Annotated[Base, Meta(description="What it compares with; absent for a first sync.")] | None = None
+    stages: Annotated[
+        list[StageRecord],
+        Meta(
+            max_length=8,
+            description="The finished stages and what each handed on.",
+            extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = []
+    error: Annotated[SyncError, Meta(description="The latest failure.")] | None = None
+    last_handled_retry: (
+        Annotated[str, Meta(max_length=256, description=f"The latest handled {RETRY_REQUESTED_AT} annotation.")] | None
+    ) = None
+    conditions: Annotated[
+        list[Condition],
+        Meta(
+            max_length=8,
+            description="Complete, Failed, Finished (true in every terminal phase).",
+            extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = []
+
+    def record(self, stage: StageName) -> StageRecord | None:
+        """The record of a stage that is done (Succeeded or Skipped), else None."""
+        return next((r for r in self.stages if r.name == stage and r.state != "Failed"), None)
+
+
+class SyncJob(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
+    """One durable run of the pipeline for one Dependency."""
+
+    definition: ClassVar[Definition] = Definition(
+        kind="SyncJob",
+        plural="syncjobs",
+        short_name="sjob",
+        description="One durable run of the pipeline for one Dependency; create one to sync now.",
+        columns=[
+            Column(name="TARGET", json_path=".spec.target.name"),
+            Column(name="TRIGGER", json_path=".spec.trigger"),
+            Column(name="PHASE", json_path=".status.phase"),
+            Column(name="STAGE", json_path=".status.stage"),
+            Column(name="RESULT", json_path=".status.result"),
+            Column(name="ATTEMPTS", json_path=".status.attempts", type="integer"),
+            Column(name="WORKER", json_path=".status.claim.worker"),
+            Column(name="AGE", json_path=".metadata.creationTimestamp", type="date"),
+            Column(name="REASON", json_path=".status.error.reason", wide=True),
+            Column(name="MESSAGE", json_path=".status.error.message", wide=True),
+        ],
+        selectable_fields=[".status.phase", ".spec.target.name"],
+        rules=[
+            Rule(
+                rule="self.spec.trigger != 'Scheduled' || (self.metadata.name.startsWith(self.spec.target.name + '-')"
+                " && self.metadata.name.substring(size(self.spec.target.name) + 1).matches('^[0-9]{10}$'))",
+                message="Scheduled is for the operator's own jobs: write trigger: Manual, or leave it out",
+                field_path=".spec.trigger",
+            ),
+        ],
+    )
+
+    api_version: str = API_VERSION
+    kind: str = "SyncJob"
+    metadata: ObjectMeta
+    spec: Annotated[
+        SyncJobSpec,
+        Meta(
+            description="What to run; immutable, but for cancel.",
+            extra_json_schema=rules(
+                (
+                    "self.target == oldSelf.target && self.trigger == oldSelf.trigger"
+                    " && self.activeDeadlineSeconds == oldSelf.activeDeadlineSeconds"
+                    " && has(self.ttlSecondsAfterFinished) == has(oldSelf.ttlSecondsAfterFinished)"
+                    " && (!has(self.ttlSecondsAfterFinished)"
+                    " || self.ttlSecondsAfterFinished == oldSelf.ttlSecondsAfterFinished)",
+                    "a SyncJob's spec can't be changed, but for cancel: create another one",
+                ),
+                (
+                    "self.cancel || !oldSelf.cancel",
+                    "cancel can't be taken back: create another SyncJob",
+                ),
+            ),
+        ),
+    ]
+    status: Annotated[
+        SyncJobStatus,
+        Meta(
+            description="How it goes.",
+            # Columns and field selectors work from the first instant, without a write.
+            extra_json_schema={"default": {"phase": "Pending"}},
+        ),
+    ] = SyncJobStatus()
+
+    @property
+    def finished(self) -> bool:
+        return self.status.phase in FINISHED_PHASES

@@ -1,0 +1,106 @@
+"""What runs in a worker's child process: parse, normalize, compare. No I/O, nothing of Kubernetes.
+
+The child keeps what it made for the job that it works on, so that the next stage need not load and parse again.
+"""
+
+import msgspec
+
+from specsync.diffing import compare
+from specsync.openapi.canonical import CanonicalDocument, normalize
+from specsync.openapi.errors import DocumentError
+from specsync.openapi.load import Loaded, load
+from specsync.resources.syncjob import ParseOutput
+
+# What fits the fields of a resource.
+_TITLE, _VERSION, _DOMAIN, _DOMAINS = 256, 128, 128, 64
+
+
+class Normalized(msgspec.Struct, frozen=True):
+    digest: str
+    canonical: bytes
+    operation_list: bytes
+    operations: int
+    domains: list[str]
+
+
+class Compared(msgspec.Struct, frozen=True):
+    breaking: int
+    risky: int
+    safe: int
+    changes: bytes
+
+
+class PartMissing(Exception):
+    """The child lacks a content; the worker has to send it along."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
+
+
+class DocumentEngine:
+    """The operations that a worker may call, by name. Contents are known by their digests."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Loaded] = {}
+        self._canonical: dict[str, CanonicalDocument] = {}
+        self._parts: dict[str, bytes] = {}
+
+    def forget(self) -> None:
+        """Drops all that was kept for a job."""
+        self._loaded.clear()
+        self._canonical.clear()
+        self._parts.clear()
+
+    def add(self, digest: str, content: bytes) -> None:
+        self._parts[digest] = content
+
+    def parse(self, raw: str) -> ParseOutput:
+        """Raises DocumentError, PartMissing."""
+        loaded = self._load(raw)
+        return ParseOutput(format=loaded.format, title=loaded.title[:_TITLE], version=loaded.version[:_VERSION])
+
+    def normalize(self, raw: str) -> Normalized:
+        """Raises DocumentError, PartMissing."""
+        document = normalize(self._load(raw))
+        self._loaded.clear()
+        self._canonical[document.digest] = document
+        return Normalized(
+            digest=document.digest,
+            canonical=document.to_bytes(),
+            operation_list=msgspec.json.encode(document.operations),
+            operations=len(document.operations),
+            domains=[domain[:_DOMAIN] for domain in document.domains[:_DOMAINS]],
+        )
+
+    def compare(self, old: str, new: str) -> Compared:
+        """Raises PartMissing."""
+        comparison = compare(self._document(old), self._document(new))
+        summary = comparison.summary
+        return Compared(
+            breaking=summary.breaking,
+            risky=summary.risky,
+            safe=summary.safe,
+            changes=msgspec.json.encode(comparison),
+        )
+
+    def _load(self, raw: str) -> Loaded:
+        if raw not in self._loaded:
+            self._loaded[raw] = load(self._take(raw))
+        return self._loaded[raw]
+
+    def _document(self, digest: str) -> CanonicalDocument:
+        if digest not in self._canonical:
+            self._canonical[digest] = CanonicalDocument.from_bytes(self._take(digest))
+        return self._canonical[digest]
+
+    def _take(self, digest: str) -> bytes:
+        try:
+            return self._parts.pop(digest)
+        except KeyError:
+            raise PartMissing(digest) from None
+
+
+OPERATIONS = ("parse", "normalize", "compare")
+
+__all__ = ["OPERATIONS", "Compared", "DocumentEngine", "DocumentError", "Normalized", "PartMissing"]

@@ -1,0 +1,137 @@
+"""persist: writes the ChangeSet, which bears the job's name: what a user needs to see, the rest in a blob."""
+
+import msgspec
+
+from specsync.blobs.store import BlobMissing
+from specsync.kube.client import Conflict, NotFound
+from specsync.resources import ChangeSet, Dependency
+from specsync.resources.changeset import (
+    MAX_CAUSES,
+    MAX_EVENTS,
+    MAX_EVENTS_BYTES,
+    ChangeCause,
+    ChangeEvent,
+    ChangeSetSpec,
+    ChangeSummary,
+    SnapshotPointer,
+)
+from specsync.resources.meta import ObjectMeta, owner_reference
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import DiffOutput, NormalizeOutput, ParseOutput, PersistOutput
+from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult
+from specsync.stages.raw import loader
+
+_TEXT = 1024  # characters of one text of the resource; the blob has it whole
+
+
+class _Changes(msgspec.Struct):
+    """The blob that the diff stage wrote, as far as the resource shows it."""
+
+    summary: ChangeSummary
+    causes: list[ChangeCause] = []
+    events: list[ChangeEvent] = []
+
+
+async def run(context: StageContext) -> StageResult:
+    diff = context.output("diff", DiffOutput)
+    await _check_base(context)
+    if diff.changes is None or not (diff.breaking or diff.risky or diff.safe):
+        return StageResult(PersistOutput(), message="nothing that a rule knows of")
+    changes = msgspec.json.decode(await loader(context, diff.changes)(), type=_Changes)
+    wanted = _change_set(context, diff, changes)
+    try:
+        change_set = await context.client.create(wanted)
+    except Conflict:
+        # This job made it before a crash, or it is somebody else's.
+        change_set = await context.client.get(ChangeSet, context.namespace, wanted.metadata.name)
+        if change_set.spec.job_uid != wanted.spec.job_uid:
+            raise StageError(
+                Reason.NAME_CONFLICT,
+                f"ChangeSet {wanted.metadata.name} exists and isn't this job's: delete it, or create another SyncJob",
+            ) from None
+    if change_set.spec.blob is not None:
+        try:
+            await context.blobs.link(context.namespace, change_set.spec.blob, owner_reference(change_set))
+        except BlobMissing as error:
+            raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
+    return StageResult(PersistOutput(change_set=change_set.metadata.name))
+
+
+STAGE = Stage("persist", run, deadline=60.0)
+
+
+async def _check_base(context: StageContext) -> None:
+    """One job at a time works on a Dependency, so the base can only have moved by hand: diff again then."""
+    try:
+        dependency = await context.client.get(Dependency, context.namespace, context.dependency.metadata.name)
+    except NotFound:
+        raise StageError(Reason.TARGET_DELETED, "the Dependency was deleted meanwhile") from None
+    base, current = context.job.status.base, dependency.status.current
+    if base is not None and current is not None and current.snapshot != base.snapshot:
+        raise BaseMoved
+
+
+def _change_set(context: StageContext, diff: DiffOutput, changes: _Changes) -> ChangeSet:
+    """A pure function of the job and its records: two workers make the same."""
+    base = context.job.status.base
+    if base is None:
+        raise StageError(Reason.INTERNAL_ERROR, "there is nothing to compare with; create another SyncJob")
+    events = _first_events(changes.events)
+    truncated = len(events) < len(changes.events) or len(changes.causes) > MAX_CAUSES
+    current = context.dependency.status.current
+    return ChangeSet(
+        metadata=ObjectMeta(
+            name=context.job.metadata.name,
+            namespace=context.namespace,
+            owner_references=[owner_reference(context.dependency)],
+        ),
+        spec=ChangeSetSpec(
+            dependency=context.dependency.metadata.name,
+            job_uid=context.job.metadata.uid,
+            from_=SnapshotPointer(
+                snapshot=base.snapshot,
+                digest=base.digest,
+                version=current.version if current and current.snapshot == base.snapshot else "",
+            ),
+            to=SnapshotPointer(
+                snapshot=context.job.metadata.name,
+                digest=context.output("normalize", NormalizeOutput).canonical_digest,
+                version=context.output("parse", ParseOutput).version,
+            ),
+            summary=changes.summary,
+            causes=[_shortened_cause(cause) for cause in changes.causes[:MAX_CAUSES]],
+            events=events,
+            truncated=truncated,
+            blob=diff.changes if truncated else None,
+        ),
+    )
+
+
+def _first_events(events: list[ChangeEvent]) -> list[ChangeEvent]:
+    """As many of the events, worst first, as keep the object small."""
+    kept, size = [], 0
+    for event in events[:MAX_EVENTS]:
+        shortened = _shortened_event(event)
+        size += len(msgspec.json.encode(shortened))
+        if size > MAX_EVENTS_BYTES:
+            break
+        kept.append(shortened)
+    return kept
+
+
+def _shortened_cause(cause: ChangeCause) -> ChangeCause:
+    return msgspec.structs.replace(cause, id=_short(cause.id), summary=_short(cause.summary))
+
+
+def _shortened_event(event: ChangeEvent) -> ChangeEvent:
+    return msgspec.structs.replace(
+        event,
+        summary=_short(event.summary),
+        before=_short(event.before) if event.before is not None else None,
+        after=_short(event.after) if event.after is not None else None,
+        domain=event.domain[:128],
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

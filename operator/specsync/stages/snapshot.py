@@ -1,0 +1,74 @@
+"""snapshot: writes the SpecSnapshot, which bears the job's name. The first one is the baseline, and ends the job."""
+
+from specsync.blobs.store import BlobMissing
+from specsync.kube.client import Conflict
+from specsync.resources import SpecSnapshot
+from specsync.resources.blobref import BlobRef
+from specsync.resources.meta import ObjectMeta, now, owner_reference
+from specsync.resources.reasons import Reason
+from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
+from specsync.resources.syncjob import FetchOutput, NormalizeOutput, ParseOutput, SnapshotOutput
+from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+
+
+async def run(context: StageContext) -> StageResult:
+    wanted = _snapshot(context)
+    try:
+        snapshot = await context.client.create(wanted)
+    except Conflict:
+        # This job made it before a crash, or it is somebody else's.
+        snapshot = await context.client.get(SpecSnapshot, context.namespace, wanted.metadata.name)
+        if snapshot.spec.job_uid != wanted.spec.job_uid or snapshot.spec.digests != wanted.spec.digests:
+            raise StageError(
+                Reason.NAME_CONFLICT,
+                f"SpecSnapshot {wanted.metadata.name} exists and isn't this job's: delete it, or sync again",
+            ) from None
+    owner = owner_reference(snapshot)
+    for blob in (snapshot.spec.blobs.raw, snapshot.spec.blobs.canonical, snapshot.spec.blobs.operations):
+        await _link(context, blob, snapshot)
+    first = context.job.status.base is None
+    return StageResult(SnapshotOutput(name=owner.name, uid=owner.uid), ends="Baseline" if first else None)
+
+
+STAGE = Stage("snapshot", run, deadline=60.0)
+
+
+def _snapshot(context: StageContext) -> SpecSnapshot:
+    """A pure function of the job and its records: two workers make the same."""
+    fetched = context.output("fetch", FetchOutput)
+    parsed = context.output("parse", ParseOutput)
+    normalized = context.output("normalize", NormalizeOutput)
+    if fetched.raw is None or normalized.canonical is None or normalized.operation_list is None:
+        raise StageError(Reason.INTERNAL_ERROR, "an earlier stage recorded no blob; create another SyncJob")
+    base = context.job.status.base
+    return SpecSnapshot(
+        metadata=ObjectMeta(
+            name=context.job.metadata.name,
+            namespace=context.namespace,
+            owner_references=[owner_reference(context.dependency)],
+        ),
+        spec=SpecSnapshotSpec(
+            dependency=context.dependency.metadata.name,
+            job_uid=context.job.metadata.uid,
+            previous=base.snapshot if base else None,
+            title=parsed.title,
+            version=parsed.version,
+            format=parsed.format,
+            operations=normalized.operations,
+            domains=normalized.domains,
+            digests=Digests(
+                raw=fetched.raw_digest,
+                canonical=normalized.canonical_digest,
+                short=normalized.canonical_digest.removeprefix("sha256:")[:12],
+            ),
+            blobs=SnapshotBlobs(raw=fetched.raw, canonical=normalized.canonical, operations=normalized.operation_list),
+            fetched_at=fetched.fetched_at or now(),
+        ),
+    )
+
+
+async def _link(context: StageContext, blob: BlobRef, snapshot: SpecSnapshot) -> None:
+    try:
+        await context.blobs.link(context.namespace, blob, owner_reference(snapshot))
+    except BlobMissing as error:
+        raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error

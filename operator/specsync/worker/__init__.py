@@ -1,0 +1,1 @@
+"""A worker process: claims jobs, beats its heart, runs the stages."""

@@ -1,0 +1,202 @@
+"""Child processes that a worker owns: one job at a time each, bounded memory, killed by id at the deadline.
+
+Not a ProcessPoolExecutor: one killed child breaks that pool. Not a process per job: starting one costs more than
+most documents. Children start on demand; an unchanged document needs none.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from specsync.resources.reasons import Reason
+from specsync.stages.contract import Load, StageError
+from specsync.worker.wire import HEADER, Answer, Call, Missing, Refused, Reply, decode_reply, encode
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+
+# A child that has grown past this share of its limit, or done this many jobs, is replaced by a fresh one.
+_GROWN = 0.25
+_JOBS = 200
+
+
+class _Died(Exception):
+    """The child process is gone."""
+
+
+class _Child:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.jobs = 0
+        self.peak_memory = 0
+
+    async def exchange(self, call: Call) -> Reply:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
+            raise _Died
+        try:
+            stdin.write(encode(call))
+            await stdin.drain()
+            header = await stdout.readexactly(HEADER.size)
+            return decode_reply(await stdout.readexactly(HEADER.unpack(header)[0]))
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise _Died from error
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
+
+class ChildPool:
+    """At most `size` children, each with `memory` bytes of address space, stopped after `idle` seconds unused."""
+
+    def __init__(self, size: int, memory: int, idle: float = 60.0) -> None:
+        self._slots = asyncio.Semaphore(size)
+        self._memory = memory
+        self._idle_seconds = idle
+        self._idle: list[_Child] = []
+        self._timers: dict[_Child, asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self.started = 0
+        self.peak_memory = 0  # of all children so far, bytes
+
+    @contextlib.asynccontextmanager
+    async def for_job(self) -> AsyncIterator["JobEngine"]:
+        """An engine for one job; its child, if it came to need one, is free again afterwards."""
+        engine = JobEngine(self)
+        try:
+            yield engine
+        finally:
+            await engine.release()
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._retire(self._idle.pop())
+        await asyncio.gather(*self._ending)
+
+    async def take(self) -> _Child:
+        await self._slots.acquire()
+        try:
+            while self._idle:
+                child = self._idle.pop()
+                self._stop_timer(child)
+                if child.process.returncode is None:
+                    return child
+            return await self._start()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def give_back(self, child: _Child, fit: bool) -> None:
+        """`fit`: it answered its last call, so that nothing of it is still under way."""
+        self._slots.release()
+        child.jobs += 1
+        self.peak_memory = max(self.peak_memory, child.peak_memory)
+        if fit and child.jobs < _JOBS and child.peak_memory < _GROWN * self._memory:
+            self._idle.append(child)
+            loop = asyncio.get_running_loop()
+            self._timers[child] = loop.call_later(self._idle_seconds, self._expire, child)
+        else:
+            await self._retire(child)
+
+    async def _start(self) -> _Child:
+        self.started += 1
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "specsync.worker.child",
+            str(self._memory),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=2**22,
+            # Ctrl-C in a terminal reaches the whole group; the worker decides when its children end.
+            start_new_session=True,
+        )
+        return _Child(process)
+
+    async def _retire(self, child: _Child) -> None:
+        self._stop_timer(child)
+        await child.kill()
+
+    def _expire(self, child: _Child) -> None:
+        if child in self._idle:
+            self._idle.remove(child)
+            task = asyncio.ensure_future(self._retire(child))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    def _stop_timer(self, child: _Child) -> None:
+        timer = self._timers.pop(child, None)
+        if timer is not None:
+            timer.cancel()
+
+
+class JobEngine:
+    """The `Engine` of one job: the same child for all of its stages, replaced when it dies."""
+
+    def __init__(self, pool: ChildPool) -> None:
+        self._pool = pool
+        self._child: _Child | None = None
+        self._new_job = True
+        self._busy = False
+
+    async def call(self, operation: str, reply: type[R], parts: dict[str, Load], **arguments: Any) -> R:
+        """See `stages.contract.Engine`. Cancelled in the middle, the child is killed with the work."""
+        if self._child is None:
+            self._child, self._new_job = await self._pool.take(), True
+        content: dict[str, bytes] = {}
+        while True:
+            self._busy = True
+            answer = await self._exchange(Call(operation, arguments, content, self._new_job))
+            self._busy = self._new_job = False
+            match answer:
+                case Answer():
+                    self._child.peak_memory = answer.peak_memory
+                    return msgspec.msgpack.decode(answer.output, type=reply)
+                case Missing(digest) if digest in parts and digest not in content:
+                    content = {digest: await parts[digest]()}
+                case Refused():
+                    raise StageError(Reason(answer.reason), answer.message)
+                case Missing(digest):
+                    raise StageError(Reason.INTERNAL_ERROR, f"the child process lacks {digest}", retryable=True)
+                case _ if answer.exhausted:
+                    raise self._exhausted()
+                case _:
+                    log.error("document engine failed", operation=operation, error=answer.text)
+                    raise StageError(
+                        Reason.INTERNAL_ERROR,
+                        f"the {operation} step failed on this document; the operator's log says more. Please report it",
+                    )
+
+    async def release(self) -> None:
+        if self._child is not None:
+            child, self._child = self._child, None
+            await self._pool.give_back(child, fit=not self._busy)
+
+    async def _exchange(self, call: Call) -> Reply:
+        if self._child is None:
+            raise StageError(Reason.INTERNAL_ERROR, "the child process is gone", retryable=True)
+        try:
+            return await self._child.exchange(call)
+        except _Died:
+            code = await self._child.process.wait()
+            await self.release()
+            how = signal.Signals(-code).name if code < 0 else f"exit {code}"
+            log.error("child process died", operation=call.operation, how=how)
+            raise self._exhausted(how) from None
+
+    def _exhausted(self, how: str = "out of memory") -> StageError:
+        return StageError(
+            Reason.RESOURCE_EXHAUSTED,
+            f"working on the document took too much memory or killed its process ({how}); "
+            "is it larger or deeper than it should be?",
+            retryable=how != "out of memory",
+        )

@@ -1,0 +1,224 @@
+"""Runs the stages of one claimed job and records each: the only writer of a running job's status."""
+
+import asyncio
+import datetime as dt
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from msgspec.structs import replace
+
+from specsync.blobs.store import BlobStore
+from specsync.fetching.client import Fetcher
+from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
+from specsync.kube.events import EventRecorder
+from specsync.resources import Dependency, SyncJob
+from specsync.resources.dependency import SyncError
+from specsync.resources.jobstatus import finished_status, skipped_rest
+from specsync.resources.meta import now
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import Base, StageName, SyncJobStatus
+from specsync.stages.contract import BaseMoved, Engine, Stage, StageContext, StageError, StageResult, record_of
+from specsync.stages.pipeline import PIPELINE
+from specsync.worker.children import ChildPool
+from specsync.worker.claims import ClaimLost, HeldClaim
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 5
+_FIRST_RETRY, _LAST_RETRY = 5.0, 300.0  # seconds
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What all jobs of a worker share."""
+
+    client: KubeClient
+    blobs: BlobStore
+    fetcher: Fetcher
+    children: ChildPool
+    events: EventRecorder
+    worker: str
+    user_agent: str
+    max_document_bytes: int
+    pause: Callable[[str], None]  # a hook for fault tests, called at named points; does nothing otherwise
+
+
+async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
+    """Takes a claimed job from its first unrecorded stage to its end, or to a later attempt.
+
+    Returns the job as it was written last, None when the claim was lost. A cancellation leaves the job as it is.
+    """
+    held = HeldClaim(workshop.client, job)
+    say = log.bind(job=f"{job.metadata.namespace}/{job.metadata.name}", epoch=_epoch(job))
+    try:
+        async with workshop.children.for_job() as engine:
+            await _run_stages(workshop, held, engine)
+    except ClaimLost:
+        say.warning("claim lost, job dropped")
+        return None
+    except ApiError as error:
+        # The last write was refused and stays unwritten: the job keeps this claim, its next attempt is a takeover's.
+        say.error("job dropped, its status can't be written", error=str(error))
+        return None
+    status = held.job.status
+    say.info("job ended", phase=status.phase, result=status.result, reason=status.error and status.error.reason)
+    return held.job
+
+
+async def cancel_job(workshop: Workshop, job: SyncJob) -> None:
+    """Records that a user cancelled the job that this worker holds."""
+    held = HeldClaim(workshop.client, job)
+    try:
+        await held.write(finished_status(job.status, "Cancelled", Reason.CANCELLED, "cancelled by spec.cancel", now()))
+    except (ClaimLost, ApiError) as error:
+        log.warning("cancellation not recorded", job=job.metadata.name, error=str(error))
+
+
+async def hand_back(workshop: Workshop, job: SyncJob) -> None:
+    """Gives a running job back, so that another worker goes on at once: pending, epoch kept."""
+    held = HeldClaim(workshop.client, job)
+    claim = job.status.claim
+    if claim is None:
+        return
+    try:
+        await held.write(replace(job.status, phase="Pending", claim=replace(claim, worker="")))
+    except (ClaimLost, ApiError) as error:
+        log.warning("job not handed back", job=job.metadata.name, error=str(error))
+
+
+async def _run_stages(workshop: Workshop, held: HeldClaim, engine: Engine) -> None:
+    stage = PIPELINE[0]
+    try:
+        dependency = await _dependency(workshop.client, held.job)
+        status = _with_base(held.job.status, dependency)
+        for stage in PIPELINE:
+            if status.record(stage.name) is not None:
+                continue
+            _check_deadline(held.job, status)
+            started = now()
+            workshop.pause(f"before-{stage.name}")
+            held.job = replace(held.job, status=status)
+            result = await _run_stage(workshop, held.job, dependency, engine, stage)
+            workshop.pause(f"after-{stage.name}")
+            records = [r for r in status.stages if r.name != stage.name]
+            records.append(record_of(stage.name, result, started, now()))
+            status = replace(status, stage=stage.name, stages=records)
+            if result.ends is not None:
+                # The last record and the end are one write; so is the whole of an unchanged sync.
+                done = replace(status, result=result.ends, error=None, stages=skipped_rest(records))
+                await held.write(finished_status(done, "Succeeded", Reason.SUCCEEDED, _summary(done), now()))
+                workshop.pause("finished")
+                return
+            await held.write(status)
+            workshop.pause(f"recorded-{stage.name}")
+    except BaseMoved:
+        await _diff_again(held)
+        await _run_stages(workshop, held, engine)
+    except StageError as error:
+        await held.write(_failed(held.job, stage.name, error))
+
+
+async def _run_stage(
+    workshop: Workshop, job: SyncJob, dependency: Dependency, engine: Engine, stage: Stage
+) -> StageResult:
+    """One stage within its deadline, its errors as StageError."""
+    context = StageContext(
+        client=workshop.client,
+        blobs=workshop.blobs,
+        fetcher=workshop.fetcher,
+        engine=engine,
+        events=workshop.events,
+        user_agent=workshop.user_agent,
+        max_document_bytes=workshop.max_document_bytes,
+        job=job,
+        dependency=dependency,
+    )
+    try:
+        async with asyncio.timeout(stage.deadline):
+            return await stage.run(context)
+    except TimeoutError:
+        text = f"the {stage.name} stage took longer than {stage.deadline:.0f}s"
+        raise StageError(Reason.STAGE_TIMEOUT, text, retryable=True) from None
+    except (StageError, BaseMoved, ClaimLost):
+        raise
+    except ApiError as error:
+        retryable = error.unknown or isinstance(error, Conflict | NotFound)
+        text = f"the Kubernetes API server did not carry out a request of the {stage.name} stage: {error}"
+        raise StageError(Reason.API_ERROR, text, retryable=retryable, retry_after=error.retry_after) from error
+    except Exception as error:
+        log.exception("stage failed unexpectedly", stage=stage.name, job=job.metadata.name)
+        text = f"the {stage.name} stage failed ({type(error).__name__}); the operator's log says more. Please report it"
+        raise StageError(Reason.INTERNAL_ERROR, text, retryable=True) from error
+
+
+async def _dependency(client: KubeClient, job: SyncJob) -> Dependency:
+    name = job.spec.target.name
+    try:
+        return await client.get(Dependency, job.metadata.namespace, name)
+    except NotFound:
+        raise StageError(
+            Reason.TARGET_NOT_FOUND, f"Dependency {name} doesn't exist in namespace {job.metadata.namespace}"
+        ) from None
+    except ApiError as error:
+        raise StageError(Reason.API_ERROR, f"Dependency {name} can't be read: {error}", retryable=True) from error
+
+
+def _with_base(status: SyncJobStatus, dependency: Dependency) -> SyncJobStatus:
+    """Pins what the job compares with; it is recorded with the first stage."""
+    current = dependency.status.current
+    if status.stages or current is None:
+        return status
+    return replace(status, base=Base(snapshot=current.snapshot, digest=current.digest))
+
+
+async def _diff_again(held: HeldClaim) -> None:
+    """The base moved: pin the new one, drop what was compared with the old one."""
+    dependency = await _dependency(held._client, held.job)
+    current = dependency.status.current
+    if current is None:
+        raise ClaimLost
+    records = [r for r in held.job.status.stages if r.name not in ("diff", "persist", "alert")]
+    base = Base(snapshot=current.snapshot, digest=current.digest)
+    await held.write(replace(held.job.status, base=base, stages=records))
+
+
+def _check_deadline(job: SyncJob, status: SyncJobStatus) -> None:
+    limit = job.spec.active_deadline_seconds
+    if status.started_at is not None and now() - status.started_at > dt.timedelta(seconds=limit):
+        raise StageError(Reason.DEADLINE_EXCEEDED, f"the job took longer than spec.activeDeadlineSeconds ({limit}s)")
+
+
+def _failed(job: SyncJob, stage: StageName, error: StageError) -> SyncJobStatus:
+    """The status after a failed attempt: another one later, or the end."""
+    attempts = job.status.attempts + 1
+    failure = SyncError(stage=stage, reason=error.reason, message=error.message[:2048])
+    status = replace(job.status, attempts=attempts, stage=stage, error=failure)
+    claim = status.claim
+    if not error.retryable or attempts >= MAX_ATTEMPTS or claim is None:
+        return finished_status(status, "Failed", error.reason, error.message, now())
+    # Jitter, so that a vendor that failed all at once is not asked by all at once.
+    pause = min(_LAST_RETRY, _FIRST_RETRY * 2 ** (attempts - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
+    pause = max(pause, error.retry_after or 0.0)
+    if status.started_at is not None:
+        ends = status.started_at + dt.timedelta(seconds=job.spec.active_deadline_seconds)
+        if now() + dt.timedelta(seconds=pause) > ends:
+            return finished_status(status, "Failed", error.reason, error.message, now())
+    retry_at = now() + dt.timedelta(seconds=round(pause))
+    return replace(status, phase="Pending", claim=replace(claim, worker=""), retry_at=retry_at)
+
+
+def _summary(status: SyncJobStatus) -> str:
+    match status.result:
+        case "Baseline":
+            return "the first snapshot was taken"
+        case "Unchanged":
+            return "the contract is unchanged"
+        case _:
+            diff = next((r.diff for r in status.stages if r.diff is not None), None)
+            return f"{diff.breaking} breaking, {diff.risky} risky, {diff.safe} safe changes" if diff else "changed"
+
+
+def _epoch(job: SyncJob) -> int:
+    return job.status.claim.epoch if job.status.claim else 0

@@ -1,0 +1,286 @@
+"""The shipped manifests on a real API server: they apply, the Pods may run, each identity may what it needs."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster import ControlPlane, KubectlError
+from tests.conftest import PROJECT, NewCluster
+
+BASE = PROJECT / "manifests" / "base"
+OVERLAY = PROJECT / "manifests" / "overlays" / "namespaced"
+SAMPLES = PROJECT / "manifests" / "samples"
+SYSTEM = "specsync-system"
+GROUP = "specsync.dev"
+
+Right = tuple[str, str, str]  # verb, API group, resource
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: ControlPlane, crds: list[str]) -> str:
+    """The base, applied as the README says; the output of kubectl."""
+    return cluster.kubectl("apply", "--server-side", "--validate=strict", "-k", BASE)
+
+
+@pytest.fixture(scope="module")
+def team(cluster: ControlPlane) -> str:
+    """A namespace of users."""
+    return cluster.create_namespace()
+
+
+def rendered(cluster: ControlPlane, folder: Path) -> list[Manifest]:
+    return [m for m in yaml.safe_load_all(cluster.kubectl("kustomize", folder)) if m]
+
+
+def deployments(cluster: ControlPlane) -> dict[str, Manifest]:
+    return {m["metadata"]["name"]: m for m in rendered(cluster, BASE) if m["kind"] == "Deployment"}
+
+
+def test_the_base_applies_and_applying_again_changes_nothing(cluster: ControlPlane, installed: str) -> None:
+    assert "deployment.apps/specsync-controller serverside-applied" in installed
+    assert "deployment.apps/specsync-worker serverside-applied" in installed
+    kinds = (
+        "get",
+        "deployments,serviceaccounts,roles,rolebindings",
+        "-o",
+        "jsonpath={.items[*].metadata.resourceVersion}",
+    )
+    before = cluster.kubectl(*kinds, namespace=SYSTEM)
+    cluster.kubectl("apply", "--server-side", "--validate=strict", "-k", BASE)
+    assert cluster.kubectl(*kinds, namespace=SYSTEM) == before
+
+
+def test_the_server_accepts_the_base_in_a_dry_run(cluster: ControlPlane, installed: str) -> None:
+    output = cluster.kubectl("apply", "-k", BASE, "--server-side", "--validate=strict", "--dry-run=server")
+    assert output.count("(server dry run)") == len(rendered(cluster, BASE))
+
+
+@pytest.mark.parametrize("role", ["controller", "worker"])
+def test_the_pods_pass_the_restricted_pod_security_standard(cluster: ControlPlane, installed: str, role: str) -> None:
+    template = deployments(cluster)[f"specsync-{role}"]["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": template["spec"]}
+    create = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
+    assert "pod/trial created" in cluster.kubectl(*create, namespace=SYSTEM, stdin=json.dumps(pod))
+
+    # The namespace enforces it: the same Pod with less is refused.
+    lax = copy.deepcopy(pod)
+    del lax["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"]
+    with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
+        cluster.kubectl(*create, namespace=SYSTEM, stdin=json.dumps(lax))
+
+
+@pytest.mark.parametrize(("role", "replicas"), [("controller", 1), ("worker", 2)])
+def test_the_deployments_run_as_designed(cluster: ControlPlane, role: str, replicas: int) -> None:
+    spec = deployments(cluster)[f"specsync-{role}"]["spec"]
+    assert spec["replicas"] == replicas
+    pod = spec["template"]["spec"]
+    [container] = pod["containers"]
+    assert container["image"] == "specsync/specsync:0.1.0"
+    assert container["args"] == [role]
+    assert {e["name"]: e["valueFrom"]["fieldRef"]["fieldPath"] for e in container["env"]} == {
+        "POD_NAME": "metadata.name",
+        "POD_NAMESPACE": "metadata.namespace",
+        "POD_UID": "metadata.uid",
+    }
+    assert container["ports"] == [{"name": "probes", "containerPort": 8081}]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "probes"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"]["runAsUser"] == int(image_user())
+    assert {m["mountPath"] for m in container["volumeMounts"]} == {"/tmp"}
+    assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+    assert "priorityClassName" not in pod
+
+
+def image_user() -> str:
+    found = re.search(r"^USER (\d+):\d+$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert found, "the Dockerfile sets no numeric user"
+    return found[1]
+
+
+# --- who may do what ---
+
+
+def rights(verbs: str, group: str, *resources: str) -> set[Right]:
+    return {(verb, group, resource) for verb in verbs.split() for resource in resources}
+
+
+CONTROLLER = (
+    rights("get list watch", GROUP, "dependencies", "syncjobs", "specsnapshots", "changesets")
+    | rights("get patch", GROUP, "dependencies/status", "syncjobs/status")
+    | rights("create patch delete deletecollection", GROUP, "syncjobs")
+    | rights("delete", GROUP, "specsnapshots", "changesets")
+    | rights("create patch", "", "events")
+    | rights("get list watch", "apiextensions.k8s.io", "customresourcedefinitions")
+)
+WORKER = (
+    rights("get", GROUP, "dependencies", "dependencies/status")
+    | rights("get list watch", GROUP, "syncjobs")
+    | rights("get patch", GROUP, "syncjobs/status")
+    | rights("get create", GROUP, "specsnapshots", "changesets")
+    | rights("get create patch", "", "configmaps")
+    | rights("get", "", "secrets")
+    | rights("create patch", "", "events")
+    | rights("get list watch", "apiextensions.k8s.io", "customresourcedefinitions")
+)
+LEASES = rights("get list watch create update patch delete", "coordination.k8s.io", "leases")
+
+VIEW = rights("get list watch", GROUP, "dependencies", "syncjobs", "specsnapshots", "changesets") | rights(
+    "get", GROUP, "dependencies/status", "syncjobs/status"
+)
+EDIT = rights("create update patch delete deletecollection", GROUP, "dependencies", "syncjobs")
+ADMIN = rights("delete deletecollection", GROUP, "specsnapshots", "changesets")
+
+
+def granted_to(cluster: ControlPlane, who: tuple[str, ...], stranger: tuple[str, ...], namespace: str) -> set[Right]:
+    """What an identity may do with resources in a namespace, but for what every identity of its sort may."""
+    return _rights_of(cluster, who, namespace) - _rights_of(cluster, stranger, namespace)
+
+
+def _rights_of(cluster: ControlPlane, who: tuple[str, ...], namespace: str) -> set[Right]:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    words = ("create", "--validate=ignore", "-f", "-", "-o", "json")
+    answer = cluster.kubectl(*who, *words, stdin=json.dumps(review))
+    status = json.loads(answer)["status"]
+    assert not status["incomplete"]
+    return {
+        (verb, group, resource)
+        for rule in status["resourceRules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def service_account(role: str) -> tuple[str, ...]:
+    # A token's groups too, for rights can be bound to them.
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{SYSTEM}", "system:authenticated")
+    flags = tuple(f"--as-group={group}" for group in groups)
+    return (f"--as=system:serviceaccount:{SYSTEM}:specsync-{role}", *flags)
+
+
+STRANGER = service_account("stranger")
+
+
+@pytest.mark.parametrize(("role", "expected"), [("controller", CONTROLLER), ("worker", WORKER)])
+def test_the_operator_may_what_it_needs_and_no_more(
+    cluster: ControlPlane, installed: str, team: str, role: str, expected: set[Right]
+) -> None:
+    assert granted_to(cluster, service_account(role), STRANGER, team) == expected
+    assert granted_to(cluster, service_account(role), STRANGER, "kube-system") == expected
+    assert granted_to(cluster, service_account(role), STRANGER, SYSTEM) == expected | LEASES
+
+
+@pytest.mark.parametrize(
+    ("role", "question", "answer"),
+    [
+        ("controller", "create syncjobs.specsync.dev", "yes"),
+        ("controller", "patch dependencies.specsync.dev --subresource=status", "yes"),
+        ("controller", "patch dependencies.specsync.dev", "no"),
+        ("controller", "get secrets", "no"),
+        ("controller", "get configmaps", "no"),
+        ("controller", "create specsnapshots.specsync.dev", "no"),
+        ("worker", "get secrets", "yes"),
+        ("worker", "list secrets", "no"),
+        ("worker", "patch syncjobs.specsync.dev --subresource=status", "yes"),
+        ("worker", "patch syncjobs.specsync.dev", "no"),
+        ("worker", "delete configmaps", "no"),
+        ("worker", "delete specsnapshots.specsync.dev", "no"),
+        ("worker", "patch changesets.specsync.dev", "no"),
+        ("worker", "update leases.coordination.k8s.io", "no"),
+    ],
+)
+def test_kubectl_auth_can_i(
+    cluster: ControlPlane, installed: str, team: str, role: str, question: str, answer: str
+) -> None:
+    words = ("auth", "can-i", *question.split(), *service_account(role))
+    assert _said(cluster, *words, namespace=team) == answer
+
+
+def _said(cluster: ControlPlane, *words: str, namespace: str) -> str:
+    try:
+        return cluster.kubectl(*words, namespace=namespace).strip()
+    except KubectlError as error:  # can-i says no with exit code 1
+        return error.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        (["view"], VIEW),
+        (["view", "edit"], VIEW | EDIT),
+        (["view", "edit", "admin"], VIEW | EDIT | ADMIN),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_users_have_the_rights_of_their_role(
+    cluster: ControlPlane, installed: str, roles: list[str], expected: set[Right]
+) -> None:
+    # The cluster's own view, edit and admin add up such roles by label; their controller does not run here.
+    for role in roles:
+        labels = json.loads(cluster.kubectl("get", "clusterrole", f"specsync-{role}", "-o", "json"))["metadata"][
+            "labels"
+        ]
+        assert labels[f"rbac.authorization.k8s.io/aggregate-to-{roles[-1]}"] == "true"
+    space = cluster.create_namespace()
+    for role in roles:
+        words = ("create", "rolebinding", role, f"--clusterrole=specsync-{role}", "--user=ana")
+        cluster.kubectl(*words, namespace=space)
+    assert granted_to(cluster, ("--as=ana",), ("--as=stranger",), space) == expected
+
+
+# --- limited to some namespaces ---
+
+
+@pytest.fixture
+def limited(new_cluster: NewCluster) -> ControlPlane:
+    """A control plane of its own, with the overlay: the shared one has the rights of the base."""
+    plane = new_cluster()
+    plane.create_namespace("team-a")
+    plane.kubectl("apply", "--server-side", "--validate=strict", "-k", OVERLAY)
+    return plane
+
+
+def test_limited_to_a_namespace_the_operator_may_nothing_in_others(limited: ControlPlane) -> None:
+    definitions = rights("get list watch", "apiextensions.k8s.io", "customresourcedefinitions")
+    for role, expected in (("controller", CONTROLLER), ("worker", WORKER)):
+        assert granted_to(limited, service_account(role), STRANGER, "team-a") == expected
+        assert granted_to(limited, service_account(role), STRANGER, "default") == definitions
+        assert granted_to(limited, service_account(role), STRANGER, SYSTEM) == definitions | LEASES
+
+
+@pytest.mark.parametrize("role", ["controller", "worker"])
+def test_limited_to_a_namespace_the_processes_are_told_so(cluster: ControlPlane, role: str) -> None:
+    [found] = [
+        m
+        for m in rendered(cluster, OVERLAY)
+        if m["metadata"]["name"] == f"specsync-{role}"
+        if m["kind"] == "Deployment"
+    ]
+    [container] = found["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == [role, "--watch-namespace=team-a"]
+
+
+# --- samples ---
+
+
+def test_the_samples_apply(cluster: ControlPlane, crds: list[str], team: str) -> None:
+    applied = cluster.kubectl("apply", "--validate=strict", "-f", SAMPLES / "dependency.yaml", namespace=team)
+    assert applied.strip() == "dependency.specsync.dev/petstore created"
+    created = cluster.kubectl(
+        "create", "--validate=strict", "-f", SAMPLES / "syncjob.yaml", "-o", "json", namespace=team
+    )
+    job = json.loads(created)
+    assert job["metadata"]["name"].startswith("petstore-")
+    assert job["spec"]["target"] == {"kind": "Dependency", "name": "petstore"}
