@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PY := $(BIN)/python
+LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 export PYTHONPATH := $(CURDIR)
 
@@ -25,8 +26,9 @@ help: ## list the targets
 	@touch $@
 
 lock: .venv/.ready ## pin the requirements again, with hashes
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) --group build -o requirements/build.txt
+	$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
 
 controlplane: .venv/.ready ## get etcd, kube-apiserver, kube-controller-manager and kubectl (built once, then cached)
 	@$(PY) -m devcluster build

@@ -34,7 +34,7 @@ class ConfigMapBlobs:
         # Hashing and compressing release the GIL: in a thread they don't delay the heartbeat.
         key, packed = await asyncio.to_thread(_pack, content)
         ref = BlobRef(backend=BACKEND, key=key, size=len(content))
-        name = _name(key)
+        name = blob_name(key)
         # What exists is linked, not sent again: a create that ends in AlreadyExists costs a whole upload.
         manifest_uid = await self._link(namespace, name, owner)
         chunks = _split(packed)
@@ -47,7 +47,7 @@ class ConfigMapBlobs:
         return ref
 
     async def get(self, namespace: str, ref: BlobRef) -> bytes:
-        name = _name(ref.key)
+        name = blob_name(ref.key)
         manifest = await self._read(namespace, name, ref)
         if "content" in manifest.binary_data:
             packed = manifest.binary_data["content"]
@@ -58,7 +58,7 @@ class ConfigMapBlobs:
         return await asyncio.to_thread(_unpack, packed, ref)
 
     async def link(self, namespace: str, ref: BlobRef, owner: OwnerReference) -> None:
-        if await self._link(namespace, _name(ref.key), owner) is None:
+        if await self._link(namespace, blob_name(ref.key), owner) is None:
             raise BlobMissing(f"blob {ref.key} is gone")
 
     async def _link(self, namespace: str, name: str, owner: OwnerReference) -> str | None:
@@ -113,7 +113,8 @@ class ConfigMapBlobs:
             raise BlobMissing(f"blob {ref.key} is incomplete: ConfigMap {name} is gone") from error
 
 
-def _name(key: str) -> str:
+def blob_name(key: str) -> str:
+    """The name of a blob's manifest ConfigMap; its chunks, if any, are <name>-0, <name>-1 …"""
     return "specsync-blob-" + key.removeprefix("sha256:")[:40]
 
 

@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("old", metavar="OLD", help="the older document: a file, or - for standard input")
     parser.add_argument("new", metavar="NEW", help="the newer document: a file, or - for standard input")
-    parser.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="format (default: text)"
-    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="format (default: text)")
     parser.add_argument(
         "--fail-on",
         choices=("breaking", "risky"),
@@ -29,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns the exit code. Writes the comparison to standard output, and a reason to standard error where there is none."""
+    """Returns the exit code. Writes the comparison to standard output, and a reason to standard error where there
+    is none.
+    """
     from specsync.diffing import compare
     from specsync.diffing.report import Source, json_report, text
     from specsync.openapi.canonical import CanonicalDocument, normalize
@@ -47,11 +47,9 @@ def run(args: argparse.Namespace) -> int:
             return _fail(f"{name}: {error.strerror or error}.")
         except DocumentError as error:
             return _fail(f"{name}: {error.message}")
-    comparison = compare(*documents)
+    comparison = compare(documents[0], documents[1])
     if args.output == "json":
-        sources = [
-            Source.of(document, name) for document, name in zip(documents, (args.old, args.new), strict=True)
-        ]
+        sources = [Source.of(document, name) for document, name in zip(documents, (args.old, args.new), strict=True)]
         output = json_report(comparison, *sources)
     else:
         output = text(comparison, color=_has_color(), width=_width()).encode()

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -61,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take over after no renewal for (15s)",
     )
     parser.add_argument("--concurrency", type=int, default=10, metavar="N", help="jobs at a time in a worker (10)")
+    parser.add_argument(
+        "--children",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        metavar="N",
+        help="processes that parse (%(default)s)",
+    )
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -146,6 +154,7 @@ async def _operate(options: argparse.Namespace, guard: Guard, pause: Pause) -> N
                 watch_namespaces=options.watch_namespace,
                 timing=timing,
                 concurrency=options.concurrency,
+                children=options.children,
                 child_memory=options.child_memory_mib * 1024**2,
                 max_document_bytes=options.max_document_mib * 1024**2,
             )

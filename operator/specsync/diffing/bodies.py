@@ -1,4 +1,6 @@
-"""Request bodies and responses: their presence, status codes, media types and headers; their schemas go to the graph."""
+"""Request bodies and responses: their presence, status codes, media types and headers; their schemas go to the
+graph.
+"""
 
 from __future__ import annotations
 
@@ -198,10 +200,9 @@ def _compare_media_type(
     *,
     request: bool,
 ) -> None:
-    if old.schema is None or new.schema is None:
-        if old.schema is not new.schema and place.scope in ("request-body", "response-body"):
-            aspect = "media-type-schema-added" if old.schema is None else "media-type-schema-removed"
-            session.report(target, aspect, f"{pointers[0]}/schema", f"{pointers[1]}/schema", name=name, place=place)
+    if (old.schema is None) is not (new.schema is None) and not place.parameter:
+        aspect = "media-type-schema-added" if old.schema is None else "media-type-schema-removed"
+        session.report(target, aspect, f"{pointers[0]}/schema", f"{pointers[1]}/schema", name=name, place=place)
     strong = is_strong(name)
     for attribute, keyword in (("schema", "schema"), ("item_schema", "itemSchema")):
         before, after = getattr(old, attribute), getattr(new, attribute)

@@ -18,8 +18,8 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 def compare(old: CanonicalDocument, new: CanonicalDocument, policy: Policy | None = None) -> Comparison:
     """All differences between ``old`` and ``new``, grouped by cause. Raises nothing on canonical documents.
 
-    Each pair of schemas is compared once per direction; operations whose digests are equal are never entered, so the cost is
-    that of what changed, not of the documents.
+    Each pair of schemas is compared once per direction; operations whose digests are equal are never entered, so
+    the cost is that of what changed, not of the documents.
     """
     session = Session(old, new, policy or Policy())
     compare_whole(session)

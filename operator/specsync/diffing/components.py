@@ -1,4 +1,6 @@
-"""Following references to components other than schemas: parameters, request bodies, responses, headers, media types."""
+"""Following references to components other than schemas: parameters, request bodies, responses, headers, media
+types.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From pairs of schemas to events: each operation walks the part of the graph that it reaches, each pair once.
 
-A pair that a body reaches in several ways is reported at the shortest of them, so that the work and the number of events stay
-in proportion to the documents, whatever cycles there are.
+A pair that a body reaches in several ways is reported at the shortest of them, so that the work and the number of
+events stay in proportion to the documents, whatever cycles there are.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def _rule(session: Session, root: Root, scope: str, finding: Finding) -> Rule | 
     if aspect.startswith("default-value") and scope == place.scope and not place.has_default:
         return None
     rule = BY_PLACE.get((scope, aspect))
-    if rule is None and scope == place.nested and place.scope not in _BODIES:
+    if scope == place.nested and place.scope not in _BODIES:
         if place.location == "header":
-            rule = BY_PLACE.get(("request-header-property", aspect))
+            rule = BY_PLACE.get(("request-header-property", aspect), rule)
         # What is inside of a parameter or header has few rules of its own: it counts as the whole.
         if rule is None and not finding.child:
             rule = BY_PLACE.get((place.scope, aspect))
@@ -97,14 +97,15 @@ def _shows(root: Root, node: Node, at: str) -> bool:
 
 
 def _worst_beside(root: Root, node: Node, at: str) -> Severity | None:
+    """The worst that a node's other findings can be here; None where they constrain nothing."""
     worst: Severity | None = None
     for finding in node.findings:
-        if finding.structural:
+        aspect = finding.aspect
+        if finding.structural or aspect.startswith(("?deprecated", "?invalid", "reactivated", "default-value")):
             continue
-        rule = BY_PLACE.get((root.place.scope if not at and not finding.child else root.place.nested, finding.aspect))
-        severity: Severity = rule.severity if rule is not None else "safe"
-        if finding.aspect[0] == "?":
-            severity = "breaking"
+        scope = root.place.scope if not at and not finding.child else root.place.nested
+        rule = BY_PLACE.get((scope, aspect))
+        severity: Severity = "breaking" if aspect == "?type" else rule.severity if rule is not None else "safe"
         if worst is None or _RANK[severity] < _RANK[worst]:
             worst = severity
     return worst
@@ -118,7 +119,7 @@ def _structural_severity(root: Root, node: Node, at: str, default: Severity) -> 
     return max(default, worst, key=_RANK.__getitem__)
 
 
-def _type(session: Session, root: Root, scope: str, finding: Finding) -> tuple[str, str] | None:
+def _type(_: Session, root: Root, scope: str, finding: Finding) -> tuple[str, str] | None:
     place = root.place
     parameter = ""
     if place.parameter:
@@ -130,7 +131,7 @@ def _deprecated(session: Session, root: Root, scope: str, finding: Finding) -> t
     return scope, property_deprecation(finding.after, session.policy.today, root.target.sunset_days)
 
 
-def _invalid_stability(session: Session, root: Root, scope: str, finding: Finding) -> tuple[str, str] | None:
+def _invalid_stability(*_: object) -> tuple[str, str] | None:
     return "", "api-invalid-stability-level"
 
 

@@ -1,4 +1,6 @@
-"""Operations: which came, went, and what changed in those that stayed. Paths match by their shape, not by the names of parameters."""
+"""Operations: which came, went, and what changed in those that stayed. Paths match by their shape, not by the names
+of parameters.
+"""
 
 from __future__ import annotations
 

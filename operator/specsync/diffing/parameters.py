@@ -8,6 +8,7 @@ from typing import NamedTuple
 from specsync.diffing.bodies import compare_content
 from specsync.diffing.components import follow, same
 from specsync.diffing.lifecycle import compare_parameter_deprecation, sunset_date
+from specsync.diffing.schemas.sides import copied
 from specsync.diffing.schemas.types import covers
 from specsync.diffing.session import Place, Root, Session, Target
 from specsync.openapi.canonical import CanonicalDocument
@@ -106,9 +107,7 @@ def _added(session: Session, target: Target, added: Found, *, all_shared: bool) 
     else:
         need = "required" if parameter.required else "optional"
         aspect = (
-            f"new-{need}-request-default-parameter-to-existing-path"
-            if all_shared
-            else f"new-{need}-request-parameter"
+            f"new-{need}-request-default-parameter-to-existing-path" if all_shared else f"new-{need}-request-parameter"
         )
     place = Place(scope="", location=parameter.location, parameter=parameter.name)
     session.report(target, aspect, None, added.pointer, place=place)
@@ -169,7 +168,7 @@ def _explodes(parameter: Parameter) -> bool:
 
 def _without_type(schema: Schema, other: Schema) -> Schema:
     """``schema`` with the type and nullability of ``other``."""
-    copied = Schema(**{name: getattr(schema, name) for name in Schema.__struct_fields__})
-    copied.type, copied.nullable = other.type, other.nullable
-    copied.title, copied.default = other.title, other.default
-    return copied
+    changed = copied(schema)
+    changed.type, changed.nullable = other.type, other.nullable
+    changed.title, changed.default = other.title, other.default
+    return changed

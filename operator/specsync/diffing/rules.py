@@ -1,8 +1,8 @@
 """The table of rules, ``rules.tsv``: what specsync reports, how severe it is by default, and in which words.
 
-A finder says *what* it found (an aspect, such as ``max-length-decreased``) and *where* (a scope, such as
-``request-property``); the table says whether that is an event, and which. Rule ids and default severities follow the catalog of
-oasdiff, the vocabulary of the field, so that teams keep their ignore lists; see ``docs/divergences.md``.
+A finder says *what* it found (an aspect, such as ``max-length-decreased``) and *where* (a scope, such as ``request-
+property``); the table says whether that is an event, and which. Rule ids and default severities follow the catalog
+of oasdiff, the vocabulary of the field, so that teams keep their ignore lists; see ``docs/divergences.md``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     """Where it applies; empty for what isn't found in schemas, where the aspect is the id."""
     aspect: str
     kind: str
+    origin: str
+    """oasdiff: from that tool's catalog, under its name; specsync: what the catalog lacks."""
     text: str
-    """A template: ``{at}``, ``{before}``, ``{after}``, ``{name}``, ``{status}``, ``{parameter}``, ``{location}``, ``{header}``."""
+    """A template: ``{at}``, ``{before}``, ``{after}``, ``{name}``, ``{status}``, ``{parameter}``, ``{location}``,
+    ``{header}``.
+    """
 
 
 def _load() -> list[Rule]:

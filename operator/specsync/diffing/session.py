@@ -13,7 +13,7 @@ from specsync.diffing.policy import Policy
 from specsync.diffing.rules import BY_PLACE, Rule
 from specsync.diffing.schemas.alternatives import compare_alternatives
 from specsync.diffing.schemas.annotations import compare_annotations
-from specsync.diffing.schemas.applicators import compare_applicators
+from specsync.diffing.schemas.applicators import compare_applicators, compare_booleans
 from specsync.diffing.schemas.bounds import compare_bounds
 from specsync.diffing.schemas.graph import Finding, Graph, Node
 from specsync.diffing.schemas.merging import compare_all_of
@@ -24,7 +24,8 @@ from specsync.diffing.schemas.values import compare_values
 from specsync.openapi.canonical import CanonicalDocument
 
 _COMPARERS = [
-    compare_all_of,  # first: it may put merged schemas in the place of the two
+    compare_booleans,
+    compare_all_of,  # early: it may put merged schemas in the place of the two
     compare_alternatives,  # may explain what would otherwise look like a change of type
     compare_types,
     compare_values,
@@ -102,7 +103,9 @@ class Session:
         name: str = "",
         place: Place = NOWHERE,
     ) -> None:
-        """An event outside of schemas. ``old`` and ``new`` are JSON pointers; ``aspect`` is a rule's in the place's scope."""
+        """An event outside of schemas. ``old`` and ``new`` are JSON pointers; ``aspect`` is a rule's in the place's
+        scope.
+        """
         rule = BY_PLACE.get((place.scope, aspect))
         if rule is not None:
             self.emit(target, place, rule, Finding(aspect, old, new, before, after, name), "", rule.severity)

@@ -32,7 +32,9 @@ def compare_whole(session: Session) -> None:
 
 
 def compare_schema_names(session: Session) -> None:
-    """Schemas that are gone, unless they go on under another name, or where they were referred to. After the graph ran."""
+    """Schemas that are gone, unless they go on under another name, or where they were referred to. After the graph
+    ran.
+    """
     gone = session.old.component_names("schemas") - session.new.component_names("schemas")
     for name in sorted(gone):
         successors = session.graph.old.used.get(name)

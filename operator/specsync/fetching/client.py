@@ -19,7 +19,7 @@ from specsync.fetching.decoding import ACCEPTED, ContentDecoder, too_large
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Guard, Target
 from specsync.fetching.redact import redact_url
-from specsync.fetching.request import FetchRequest, FetchResult, kept_value
+from specsync.fetching.request import MAX_KEPT_DATE, FetchRequest, FetchResult, kept_value
 from specsync.fetching.responses import Headers, status_error, total_timeout, transport_errors
 
 MAX_REDIRECTS = 5
@@ -141,7 +141,8 @@ async def _read_answer(request: FetchRequest, target: Target, response: httpcore
         body=body,
         status=status,
         etag=kept_value(headers.get("etag")) or (request.etag if not_modified else None),
-        last_modified=kept_value(headers.get("last-modified")) or (request.last_modified if not_modified else None),
+        last_modified=kept_value(headers.get("last-modified"), MAX_KEPT_DATE)
+        or (request.last_modified if not_modified else None),
         content_type=kept_value(headers.get("content-type")),
         final_url=redact_url(target.url),
         bytes_on_wire=bytes_on_wire,

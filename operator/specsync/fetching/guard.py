@@ -205,12 +205,13 @@ class Guard:
         kind = special_kind(address)
         if kind is None:
             return
+        leads = "is" if _as_address(host) is not None else "leads to"
         inside = [network for network in self._exceptions.networks if address in network]
         if address in METADATA_ADDRESSES:
             if not any(network.num_addresses == 1 for network in inside):
-                raise _blocked(host, port, "leads to a metadata service", opens=False)
+                raise _blocked(host, port, f"{leads} a metadata service's address", opens=False)
         elif not named and not inside:
-            raise _blocked(host, port, f"leads to {kind} address")
+            raise _blocked(host, port, f"{leads} {kind} address")
         inner = embedded_ipv4(address) if isinstance(address, IPv6Address) else None
         if inner is not None:  # its wrapping is open: what it stands for is judged all the same
             self._judge_address(inner, host, port)

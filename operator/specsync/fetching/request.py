@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from specsync.fetching.errors import FetchError, FetchReason
 
 MAX_KEPT_VALUE = 512
-"""The longest ETag, Last-Modified or Content-Type that a result holds, in characters."""
+"""The longest ETag or Content-Type that a result holds, in characters."""
+MAX_KEPT_DATE = 64
+"""The longest Last-Modified; a date of HTTP has 29 characters."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?")
@@ -102,7 +104,7 @@ class FetchRequest:
 class FetchResult:
     """A document, or the word that it is still the last one (``not_modified``, with an empty body).
 
-    ``etag``, ``last_modified`` and ``content_type`` are at most 512 characters; longer ones are left out.
+    ``etag`` and ``content_type`` are at most 512 characters, ``last_modified`` 64; longer ones are left out.
     ``bytes_on_wire`` counts the body as it was sent; ``final_url`` has no query and no user info.
     """
 
@@ -121,9 +123,9 @@ def is_header_value(text: str) -> bool:
     return _HEADER_VALUE.fullmatch(text) is not None
 
 
-def kept_value(text: str | None) -> str | None:
+def kept_value(text: str | None, longest: int = MAX_KEPT_VALUE) -> str | None:
     """``text`` from an answer's header if it is one to keep: what is too long for a status or odd is dropped."""
-    return text if text and len(text) <= MAX_KEPT_VALUE and is_header_value(text) else None
+    return text if text and len(text) <= longest and is_header_value(text) else None
 
 
 def _header(key: str, name: str, value: str) -> tuple[bytes, bytes]:

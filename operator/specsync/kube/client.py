@@ -9,10 +9,13 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+import structlog
 
 from specsync.kube.connection import load_configuration, open_session
 from specsync.kube.core import PartialObject
 from specsync.resources.meta import API_VERSION
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -56,6 +59,11 @@ class _ListMeta(msgspec.Struct, rename="camel"):
     continue_: str = msgspec.field(default="", name="continue")
 
 
+class _Page(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[msgspec.Raw]
+
+
 def path_of(kind: type[Any], namespace: str | None = None, name: str = "", subresource: str = "") -> str:
     """The path of a kind's collection or object below the server's address."""
     if hasattr(kind, "api"):
@@ -88,10 +96,12 @@ class KubeClient:
         self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
     @classmethod
-    async def connect(cls, user_agent: str, field_manager: str, kubeconfig: str | None = None) -> "KubeClient":
+    async def connect(
+        cls, user_agent: str, field_manager: str, kubeconfig: str | None = None, context: str | None = None
+    ) -> "KubeClient":
         """Raises ConnectionError where no way to a server is configured; doesn't contact it yet."""
-        configuration = await load_configuration(kubeconfig)
-        opener = functools.partial(open_session, configuration, user_agent, kubeconfig)
+        configuration = await load_configuration(kubeconfig, context)
+        opener = functools.partial(open_session, configuration, user_agent, kubeconfig, context)
         return cls(opener, await opener(), field_manager)
 
     async def close(self) -> None:
@@ -109,21 +119,24 @@ class KubeClient:
     async def list(
         self, kind: type[T], namespace: str | None = None, *, fields: str = "", labels: str = "", page: int = 500
     ) -> list[T]:
-        """All objects of a kind in a namespace (None: in all), read consistently from etcd, page by page."""
+        """All objects of a kind in a namespace (None: in all), read consistently from etcd, page by page.
+
+        One that isn't understood (of an older schema, or by a CRD that was loosened by hand) is left out and logged.
+        """
         items: list[T] = []
         params = {"limit": str(page)}
         if fields:
             params["fieldSelector"] = fields
         if labels:
             params["labelSelector"] = labels
-        envelope = msgspec.defstruct(
-            "Page",
-            [("metadata", _ListMeta), ("items", list[kind])],  # type: ignore[valid-type]
-        )
         while True:
-            answer = self._decode(envelope, await self._request("GET", path_of(kind, namespace), params=params))
-            items.extend(answer.items)  # type: ignore[attr-defined]
-            params["continue"] = answer.metadata.continue_  # type: ignore[attr-defined]
+            answer = self._decode(_Page, await self._request("GET", path_of(kind, namespace), params=params))
+            for item in answer.items:
+                try:
+                    items.append(self._decode(kind, item))
+                except msgspec.ValidationError as error:
+                    log.error("object not understood", kind=kind.__name__, error=str(error))
+            params["continue"] = answer.metadata.continue_
             if not params["continue"]:
                 return items
 
@@ -167,7 +180,7 @@ class KubeClient:
         """Deletes all objects that a field selector matches, in one request."""
         await self._request("DELETE", path_of(kind, namespace), params={"fieldSelector": fields})
 
-    def _decode(self, kind: type[T], body: bytes) -> T:
+    def _decode(self, kind: type[T], body: bytes | msgspec.Raw) -> T:
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)

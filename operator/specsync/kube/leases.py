@@ -20,6 +20,9 @@ from specsync.resources.meta import ObjectMeta, OwnerReference
 
 log = structlog.get_logger()
 
+# Leases dead for so many durations are removed.
+_BURIED_AFTER = 10
+
 COMPONENT_LABEL = "app.kubernetes.io/component"
 WORKER_LABELS = {COMPONENT_LABEL: "worker", "app.kubernetes.io/name": "specsync"}
 
@@ -30,6 +33,15 @@ class LeaseTiming:
 
     heartbeat: float = 5.0
     duration: float = 15.0
+
+    @property
+    def again(self) -> float:
+        """When to try again after a renewal that failed."""
+        return min(self.heartbeat, 1.0)
+
+    def left(self, renewed: float) -> float:
+        """How long a holder that renewed then (monotonic) may still act: it stops one heartbeat before the end."""
+        return renewed + self.duration - self.heartbeat - time.monotonic()
 
 
 def _micro_time() -> str:
@@ -55,43 +67,59 @@ class WorkerLease:
     @property
     def safe(self) -> bool:
         """Whether nobody can have taken over yet: the last renewal is recent, with one heartbeat to spare."""
-        return time.monotonic() - self._renewed < self._timing.duration - self._timing.heartbeat
+        return self._left > 0
+
+    @property
+    def _left(self) -> float:
+        return self._timing.left(self._renewed)
 
     async def acquire(self) -> None:
         """Creates the Lease. Raises ApiError."""
         started = time.monotonic()
-        await self._client.create(
-            Lease(
-                metadata=ObjectMeta(
-                    name=self._worker,
-                    namespace=self._namespace,
-                    labels=WORKER_LABELS,
-                    owner_references=[self._owner] if self._owner else [],
-                ),
-                spec=LeaseSpec(
-                    holder_identity=self._worker,
-                    lease_duration_seconds=max(1, round(self._timing.duration)),
-                    acquire_time=_micro_time(),
-                    renew_time=_micro_time(),
-                ),
-            )
+        stamp = _micro_time()
+        lease = Lease(
+            metadata=ObjectMeta(
+                name=self._worker,
+                namespace=self._namespace,
+                labels=WORKER_LABELS,
+                owner_references=[self._owner] if self._owner else [],
+            ),
+            spec=LeaseSpec(
+                holder_identity=self._worker,
+                lease_duration_seconds=max(1, round(self._timing.duration)),
+                acquire_time=stamp,
+                renew_time=stamp,
+            ),
         )
+        try:
+            await self._client.create(lease)
+        except Conflict:
+            # Nobody else bears this name: an earlier attempt was carried out, though its answer was lost.
+            await self._patch()
         self._renewed = started
 
     async def keep(self, lost: Callable[[], Awaitable[None]]) -> None:
         """Renews until cancelled; calls `lost` when others may soon take over, and goes on trying."""
-        told = False
+        told, pause = False, self._timing.heartbeat
         while True:
-            await asyncio.sleep(min(self._timing.heartbeat, 1.0) if told else self._timing.heartbeat)
+            await asyncio.sleep(pause)
+            # Before the renewal too: a process that was frozen renews well, but too late.
+            told = told or await self._tell_if_lost(lost)
             try:
-                await self._renew()
-                told = False
+                # When its time is over, or nearly, it has nothing to lose but its patience.
+                await self._renew(within=min(self._timing.heartbeat, max(self._left, self._timing.again)))
+                told, pause = False, self._timing.heartbeat
             except ApiError as error:
                 log.warning("lease not renewed", worker=self._worker, error=str(error))
-            if not self.safe and not told:
-                told = True
-                log.error("lease about to run out, stopping all jobs", worker=self._worker)
-                await lost()
+                pause = self._timing.again
+                told = told or await self._tell_if_lost(lost)
+
+    async def _tell_if_lost(self, lost: Callable[[], Awaitable[None]]) -> bool:
+        if self.safe:
+            return False
+        log.error("lease has run out or is about to, stopping all jobs", worker=self._worker)
+        await lost()
+        return True
 
     async def release(self) -> None:
         """Deletes the Lease, so that others need not wait for it to run out."""
@@ -100,23 +128,23 @@ class WorkerLease:
         except ApiError as error:
             log.warning("lease not released", worker=self._worker, error=str(error))
 
-    async def _renew(self) -> None:
+    async def _renew(self, within: float) -> None:
         # The time is taken before the request: others count from when the server saw it, which is later.
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._timing.heartbeat):
-                await self._client.patch(
-                    Lease,
-                    self._namespace,
-                    self._worker,
-                    [{"op": "add", "path": "/spec/renewTime", "value": _micro_time()}],
-                )
-        except NotFound:
-            await self.acquire()
+            async with asyncio.timeout(within):
+                try:
+                    await self._patch()
+                except NotFound:
+                    await self.acquire()
         except TimeoutError as error:
-            raise ApiError(0, "NoAnswer", "the renewal took longer than a heartbeat") from error
-        self.late = max(self.late, time.monotonic() - self._renewed)
+            raise ApiError(0, "NoAnswer", f"the renewal took longer than {within:.1f} s") from error
+        self.late = max(self.late, started - self._renewed)
         self._renewed = started
+
+    async def _patch(self) -> None:
+        patch = [{"op": "add", "path": "/spec/renewTime", "value": _micro_time()}]
+        await self._client.patch(Lease, self._namespace, self._worker, patch)
 
 
 class Roster:
@@ -133,7 +161,9 @@ class Roster:
         """One look at all workers' Leases. Raises ApiError."""
         labels = ",".join(f"{key}={value}" for key, value in WORKER_LABELS.items())
         leases = await self._client.list(Lease, self._namespace, labels=labels)
-        now = self._observed = time.monotonic()
+        now = time.monotonic()
+        self._discount_blindness(now)
+        self._observed = now
         versions = {lease.metadata.name: lease.metadata.resource_version for lease in leases}
         for worker in self._seen.keys() - versions.keys():
             versions[worker] = ""  # gone: counts as unchanged since first missed
@@ -151,10 +181,25 @@ class Roster:
         # Judged at the last look, not now: between two looks a renewal may have come.
         return self._observed - since >= self._timing.duration
 
-    def forget_dead(self, keep: set[str]) -> None:
-        """Drops workers that are long gone and hold no job of `keep`."""
-        horizon = self._observed - 10 * self._timing.duration
-        self._seen = {w: s for w, s in self._seen.items() if w in keep or s[0] or s[1] > horizon}
+    async def bury_dead(self, keep: set[str]) -> None:
+        """Deletes the Leases of workers that are long dead and hold no job of `keep`. Raises ApiError.
+
+        A Pod's end takes its Lease along; a worker outside of a Pod, or one that its container restarted, leaves
+        one behind. A worker that was only frozen makes its Lease anew when it wakes.
+        """
+        horizon = self._observed - _BURIED_AFTER * self._timing.duration
+        for worker, (version, since) in list(self._seen.items()):
+            if worker in keep or since > horizon:
+                continue
+            if version:
+                await self._client.delete(Lease, self._namespace, worker)
+            del self._seen[worker]
+
+    def _discount_blindness(self, now: float) -> None:
+        """While no look was possible (the API server was away, or this process was frozen) nobody's time runs."""
+        blind = now - self._observed - self._timing.heartbeat
+        if self._observed and blind > 0:
+            self._seen = {worker: (version, since + blind) for worker, (version, since) in self._seen.items()}
 
 
 class LeaderElection:
@@ -172,6 +217,7 @@ class LeaderElection:
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Stands for election until cancelled; runs `lead` while in office."""
         while True:
+            started = time.monotonic()
             lease = await self._try_acquire()
             if lease is None:
                 await asyncio.sleep(min(2.0, self._timing.heartbeat))
@@ -180,7 +226,7 @@ class LeaderElection:
             self.leading = True
             work = asyncio.ensure_future(lead())
             try:
-                await self._hold(lease, work)
+                await self._hold(lease, work, started)
             finally:
                 self.leading = False
                 work.cancel()
@@ -188,22 +234,23 @@ class LeaderElection:
                 await self._release()
             log.warning("no longer leading", identity=self._identity)
 
-    async def _hold(self, lease: Lease, work: "asyncio.Future[None]") -> None:
+    async def _hold(self, lease: Lease, work: "asyncio.Future[None]", renewed: float) -> None:
         """Renews until the Lease is lost; returns then. An error of the work itself comes through."""
-        renewed = time.monotonic()
-        while time.monotonic() - renewed < self._timing.duration - self._timing.heartbeat:
-            done, _ = await asyncio.wait({work}, timeout=self._timing.heartbeat)
+        pause = self._timing.heartbeat
+        while (left := self._timing.left(renewed)) > 0:
+            done, _ = await asyncio.wait({work}, timeout=min(pause, left))
             if done:
                 return work.result()
             started = time.monotonic()
             try:
-                async with asyncio.timeout(self._timing.heartbeat):
+                async with asyncio.timeout(min(self._timing.heartbeat, self._timing.left(renewed))):
                     lease = await self._write(lease, lease.spec.lease_transitions or 0)
-                renewed = started
+                renewed, pause = started, self._timing.heartbeat
             except (Conflict, Invalid, NotFound):
                 return None  # somebody else has it
             except (ApiError, TimeoutError) as error:
                 log.warning("leader lease not renewed", error=str(error))
+                pause = self._timing.again
         return None
 
     async def _try_acquire(self) -> Lease | None:

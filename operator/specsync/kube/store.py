@@ -1,5 +1,6 @@
 """What the process knows of the cluster: typed objects, kept up to date by watching, newest version wins."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -9,8 +10,9 @@ from specsync.resources.meta import Resource
 R = TypeVar("R", bound=Resource)
 Key = tuple[str, str]  # namespace, name
 
-# How long a deletion is remembered, so that a LIST that began before it doesn't bring the object back.
+# How long a deletion is remembered, so that a LIST, or a watch's events, from before it don't bring the object back.
 _TOMBSTONE_SECONDS = 120.0
+_FOREVER = sys.maxsize
 
 
 class Store(Generic[R]):
@@ -22,7 +24,7 @@ class Store(Generic[R]):
         self._objects: dict[Key, R] = {}
         self._owner = owner
         self._owned: dict[Key, dict[str, R]] = {}
-        self._tombstones: dict[str, float] = {}  # uid → when
+        self._tombstones: dict[str, tuple[int, float]] = {}  # uid → (no version up to this one is news, since when)
         self.on_change: list[Callable[[R], None]] = []
 
     def __len__(self) -> int:
@@ -40,12 +42,14 @@ class Store(Generic[R]):
     def put(self, obj: R) -> bool:
         """Takes a version of an object, from a watch, a LIST or the answer to an own write; False if it's no news."""
         meta = obj.metadata
-        if meta.uid in self._tombstones:
-            return False
         key = (meta.namespace, meta.name)
+        gone, _ = self._tombstones.get(meta.uid, (-1, 0.0))
         known = self._objects.get(key)
-        if known is not None and known.metadata.uid == meta.uid and not _newer(obj, known):
+        # Versions are comparable between objects too: one that was made anew under the same name is newer.
+        if _version(obj) <= gone or (known is not None and _version(obj) <= _version(known)):
             return False
+        if known is not None:
+            self._drop(known)
         self._objects[key] = obj
         if self._owner is not None:
             self._owned.setdefault((meta.namespace, self._owner(obj)), {})[meta.name] = obj
@@ -53,25 +57,12 @@ class Store(Generic[R]):
         return True
 
     def remove(self, obj: R) -> None:
-        """Forgets an object that was deleted, or that left the selector of the watch."""
-        meta = obj.metadata
-        known = self._objects.get((meta.namespace, meta.name))
-        if known is None or known.metadata.uid != meta.uid:
-            return
-        del self._objects[(meta.namespace, meta.name)]
-        if self._owner is not None:
-            owner = (meta.namespace, self._owner(known))
-            self._owned[owner].pop(meta.name, None)
-            if not self._owned[owner]:
-                del self._owned[owner]
-        self._tell(obj)
+        """Forgets an object that left the selector of the watch, as of this version of it; a newer one may come."""
+        self._forget(obj, _version(obj))
 
     def bury(self, obj: R) -> None:
-        """Forgets an object for good: its uid never comes back."""
-        now = time.monotonic()
-        self._tombstones = {uid: when for uid, when in self._tombstones.items() if now - when < _TOMBSTONE_SECONDS}
-        self._tombstones[obj.metadata.uid] = now
-        self.remove(obj)
+        """Forgets an object that was deleted: its uid never comes back."""
+        self._forget(obj, _FOREVER)
 
     def versions(self) -> dict[Key, str]:
         """Key → resourceVersion, to hand to `prune` after a LIST that starts now."""
@@ -91,11 +82,33 @@ class Store(Generic[R]):
             if key not in present and obj_ is not None and obj_.metadata.resource_version == version:
                 self.remove(obj_)
 
+    def _drop(self, obj: R) -> None:
+        meta = obj.metadata
+        del self._objects[(meta.namespace, meta.name)]
+        if self._owner is not None:
+            owner = (meta.namespace, self._owner(obj))
+            self._owned[owner].pop(meta.name, None)
+            if not self._owned[owner]:
+                del self._owned[owner]
+
+    def _forget(self, obj: R, version: int) -> None:
+        meta = obj.metadata
+        now = time.monotonic()
+        earlier, _ = self._tombstones.pop(meta.uid, (-1, 0.0))
+        self._tombstones[meta.uid] = (max(earlier, version), now)
+        # They stand in the order of their times.
+        while (oldest := next(iter(self._tombstones))) and now - self._tombstones[oldest][1] > _TOMBSTONE_SECONDS:
+            del self._tombstones[oldest]
+        known = self._objects.get((meta.namespace, meta.name))
+        if known is not None and known.metadata.uid == meta.uid and _version(known) <= version:
+            self._drop(known)
+            self._tell(obj)
+
     def _tell(self, obj: R) -> None:
         for listener in self.on_change:
             listener(obj)
 
 
-def _newer(obj: Any, known: Any) -> bool:
+def _version(obj: Any) -> int:
     # Comparable as numbers: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-    return int(obj.metadata.resource_version or 0) > int(known.metadata.resource_version or 0)
+    return int(obj.metadata.resource_version or 0)

@@ -1,8 +1,8 @@
 """The canonical form of an OpenAPI document: what two versions of an API are compared by, and nothing else.
 
-It is a list of operations and a table of components, each encoded once, with a digest that covers all that it refers to.
-As bytes it is plain JSON with sorted keys, so that it can be stored, addressed by its digest and read by a person.
-A form that comes from bytes decodes only the parts that somebody asks for.
+It is a list of operations and a table of components, each encoded once, with a digest that covers all that it
+refers to. As bytes it is plain JSON with sorted keys, so that it can be stored, addressed by its digest and read by
+a person. A form that comes from bytes decodes only the parts that somebody asks for.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class OperationSummary(msgspec.Struct, omit_defaults=True, rename="camel", froze
     path: str
     operation_id: str | None = None
     domain: str = ""
-    """The part of the API that it belongs to: its first tag, else the first segment of its path that isn't a parameter."""
+    """The part of the API that it belongs to: its first tag, else the first segment of its path that isn't a
+    parameter.
+    """
     deprecated: bool = False
     digest: str
 
@@ -167,8 +169,8 @@ class CanonicalDocument:
 def normalize(loaded: Loaded) -> CanonicalDocument:
     """The canonical form of a loaded document.
 
-    Raises ``DocumentError`` with the reason ``UnresolvableReference`` where an internal ``$ref`` points to nothing. Fields
-    of the wrong type are left out and reported in ``findings``.
+    Raises ``DocumentError`` with the reason ``UnresolvableReference`` where an internal ``$ref`` points to nothing.
+    Fields of the wrong type are left out and reported in ``findings``.
     """
     findings: list[Finding] = []
     document = _decode(loaded, findings)
@@ -212,9 +214,10 @@ def _operations(
 ) -> _Operations:
     """The operations by (path, method), each with its path item's parameters and servers."""
     found: _Operations = {}
-    for path, item in paths.items():
-        if item is None or path.startswith("x-"):
+    for path, written in paths.items():
+        if written is None or path.startswith("x-"):
             continue
+        item = written
         if item.ref is not None:
             place = f"{pointer}/{escaped(path)}"
             hoister.settle(item, place)

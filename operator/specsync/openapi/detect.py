@@ -26,11 +26,11 @@ _BINARY = (  # first bytes → what it is, what to do
 _TEXT = (  # at the beginning of the text → what it is
     (re.compile(rb"#%RAML"), "RAML"),
     (re.compile(rb"FORMAT:\s*1A"), "API Blueprint"),
-    (re.compile(rb'(?:(?://[^\n]*\n|\s)*)syntax\s*=\s*["\']proto[23]'), "a protobuf definition"),
+    (re.compile(rb'(?://[^\n]*\n|\s)*+syntax\s*=\s*["\']proto[23]'), "a protobuf definition"),
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer, not the file that it stands for"),
     (
         re.compile(
-            rb'(?:#[^\n]*\n|"""[\s\S]{0,2000}?"""|\s)*'
+            rb'(?>#[^\n]*\n|"""[\s\S]*?"""|\s)*+'
             rb"(?:(?:extend\s+)?(?:type|interface|enum|input|union|scalar)\s+[A-Za-z_]\w*[^:\n{=]*[{=@\n]"
             rb"|(?:extend\s+)?schema\s*(?:@[^{\n]*)?\{|directive\s+@\w|(?:query|mutation|subscription)\b[^:\n]*\{)"
         ),

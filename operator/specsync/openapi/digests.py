@@ -1,7 +1,7 @@
 """Digests over a graph of components, so that equal digests mean equal meaning however deep the references go.
 
-A component's digest covers its own bytes and the digests of all that it refers to (a Merkle DAG). Components that refer to
-each other in a circle share the fate of their strongly connected component.
+A component's digest covers its own bytes and the digests of all that it refers to (a Merkle DAG). Components that
+refer to each other in a circle share the fate of their strongly connected component.
 """
 
 from __future__ import annotations

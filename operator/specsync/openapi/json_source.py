@@ -94,13 +94,13 @@ def check_limits(raw: bytes, limits: Limits) -> None:
     msgspec bears: decoders must still expect RecursionError.
     """
     brackets = raw.translate(_BRACKETS, _ALL_BUT_BRACKETS)
-    if _may_be_deeper_than(brackets, limits.max_depth) and _is_deeper_than(raw, limits.max_depth):
-        raise too_deep(limits)
     # A value takes two bytes at least, "1,": it follows a comma, or is the first inside, or is the root.
     if len(raw) > 2 * limits.max_nodes and raw.count(b",") + brackets.count(b"[") >= limits.max_nodes:
         rest = re.sub(rb'"[^"]*"', b"", _without_escapes(raw))
         if rest.count(b",") + rest.count(b"[") + rest.count(b"{") >= limits.max_nodes:
             raise too_many_nodes(limits)
+    if _may_be_deeper_than(brackets, limits.max_depth) and _is_deeper_than(raw, limits.max_depth):
+        raise too_deep(limits)
 
 
 def _may_be_deeper_than(brackets: bytes, limit: int) -> bool:

@@ -19,8 +19,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_depth: int = 200
     """Levels of lists and mappings inside each other, the root being level 1."""
 
-    max_nodes: int = 3_000_000
-    """Scalars, lists and mappings (keys don't count); what a YAML alias stands for counts at each use."""
+    max_nodes: int = 2_000_000
+    """Scalars, lists and mappings (keys don't count); what a YAML alias stands for counts at each use.
+    A tree of so many values needs half a gigabyte where it is all mappings with keys of their own."""
 
 
 def too_large(size: int, limits: Limits) -> DocumentError:

@@ -19,7 +19,6 @@ from specsync.openapi.errors import DocumentError
 from specsync.openapi.json_source import CutOff, read_head, read_tree
 from specsync.openapi.lift import lift
 from specsync.openapi.limits import Limits, too_deep, too_large
-from specsync.openapi.yaml_events import read_exactly
 from specsync.openapi.yaml_fast import read_fast
 
 DEFAULT_LIMITS = Limits()
@@ -99,7 +98,11 @@ def _load_json(text: bytes, limits: Limits) -> Loaded:
 
 def _read_yaml(text: bytes, limits: Limits) -> Any:
     tree = read_fast(text, limits)
-    return read_exactly(text, limits) if tree is None else tree
+    if tree is not None:
+        return tree
+    from specsync.openapi.yaml_events import read_exactly  # noqa: PLC0415 - PyYAML takes 17 ms, and is rarely needed
+
+    return read_exactly(text, limits)
 
 
 def _from_tree(root: Any, text: bytes, limits: Limits) -> Loaded:

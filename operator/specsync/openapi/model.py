@@ -1,9 +1,9 @@
 """The semantic part of an OpenAPI 3.x document, typed. What is declared here is what specsync compares.
 
-Decoding into these structs is most of the normalization: descriptions, examples and vendor extensions have no field and
-are gone. The rest happens in ``__post_init__``, which settles on one spelling where the specifications allow several, so
-that two spellings of the same thing are equal and have the same digest. Every spelling rule is idempotent, since the
-canonical form is decoded by the same structs.
+Decoding into these structs is most of the normalization: descriptions, examples and vendor extensions have no field
+and are gone. The rest happens in ``__post_init__``, which settles on one spelling where the specifications allow
+several, so that two spellings of the same thing are equal and have the same digest. Every spelling rule is
+idempotent, since the canonical form is decoded by the same structs.
 
 Sources: OpenAPI 3.0.4, 3.1.1 and 3.2.0; JSON Schema draft 2020-12.
 """
@@ -19,7 +19,9 @@ type_key = msgspec.json.Encoder(order="deterministic").encode
 
 
 def value_key(value: Any) -> bytes:
-    """A key for one JSON value: equal for equal values, and only for those (``true`` is not ``1``; ``1.0`` is ``1``)."""
+    """A key for one JSON value: equal for equal values, and only for those (``true`` is not ``1``; ``1.0`` is
+    ``1``).
+    """
     if value.__class__ is float and value.is_integer():
         value = int(value)
     return type_key(value)
@@ -148,6 +150,8 @@ def _settle_enum(schema: Schema) -> None:
             schema.type, schema.enum = schema.type or "null", None
             return
     keyed = {value_key(value): value for value in values}
+    if schema.type == "boolean" and len(keyed) == 2:
+        keyed = {}  # both of the values that there are
     schema.enum = [keyed[key] for key in sorted(keyed)] or None
 
 
@@ -190,7 +194,7 @@ def _accepts_only_null(schema: Schema | bool) -> bool:
 
 def _settle_all_of(schema: Schema) -> None:
     """``allOf: [X]`` with nothing beside it is X; branches that accept everything say nothing."""
-    branches = [branch for branch in schema.all_of or () if branch is not True]
+    branches: list[Schema | bool] = [branch for branch in schema.all_of or () if branch is not True]
     schema.all_of = branches or None
     if len(branches) == 1 and branches[0].__class__ is Schema:
         _hoist(schema, "all_of", branches[0])
@@ -202,7 +206,9 @@ _ANNOTATIONS = frozenset(
 
 
 def _hoist(schema: Schema, keyword: str, only: Schema) -> None:
-    """Put ``only`` in the place of the schema that holds it as its single ``keyword``, where nothing is lost by that."""
+    """Put ``only`` in the place of the schema that holds it as its single ``keyword``, where nothing is lost by
+    that.
+    """
     if schema.ref is not None or schema.discriminator is not None:
         return
     for name in Schema.__struct_fields__:
@@ -312,7 +318,9 @@ class PathItem(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     servers: list[Server] | None = None
 
     def operations(self) -> list[tuple[str, Operation]]:
-        """The operations with their methods in upper case, those of ``additionalOperations`` (3.2) as they are spelled."""
+        """The operations with their methods in upper case, those of ``additionalOperations`` (3.2) as they are
+        spelled.
+        """
         found = [(method.upper(), getattr(self, method)) for method in METHODS]
         found.extend((self.additional_operations or {}).items())
         return [(method, operation) for method, operation in found if operation is not None]

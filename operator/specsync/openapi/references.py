@@ -1,8 +1,9 @@
 """References: which ones a document holds, and bringing all of them into one form.
 
-The canonical form knows one kind of internal reference, ``#/components/<kind>/<name>``. A reference to anything else inside
-the document (``#/paths/~1a/get/…``, ``#/definitions/…``) is given a component of its own, whose name is the reference.
-References into other documents stay as they are and are compared by name: specsync doesn't fetch them.
+The canonical form knows one kind of internal reference, ``#/components/<kind>/<name>``. A reference to anything
+else inside the document (``#/paths/~1a/get/…``, ``#/definitions/…``) is given a component of its own, whose name is
+the reference. References into other documents stay as they are and are compared by name: specsync doesn't fetch
+them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ _REFERENCE = re.compile(rb'"\$ref":"([^"]*)"')
 
 
 def references_in(encoded: bytes) -> list[str]:
-    """What ``encoded``, canonical JSON, refers to. May name values that only look like references, in an enum or a default."""
+    """What ``encoded``, canonical JSON, refers to. May name values that only look like references, in an enum or a
+    default.
+    """
     if b'"$ref":"' not in encoded:
         return []
     return [msgspec.json.decode(b'"' + found + b'"') for found in _REFERENCE.findall(encoded)]
@@ -86,7 +89,9 @@ def holders(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
 
 
 class Hoister:
-    """Gives every internal reference a component to point to. Raises ``DocumentError`` for one that points to nothing."""
+    """Gives every internal reference a component to point to. Raises ``DocumentError`` for one that points to
+    nothing.
+    """
 
     def __init__(self, components: Components, tree: Callable[[], dict[str, Any]], findings: list[Finding]) -> None:
         self._components = components

@@ -1,7 +1,7 @@
 """Decode a document some of whose fields have the wrong type: report each such field, leave it out, and carry on.
 
-One wrong field fails a whole typed decode, and real vendors publish such documents. This is the slow path: it is taken only
-after the fast one has failed.
+One wrong field fails a whole typed decode, and real vendors publish such documents. This is the slow path: it is
+taken only after the fast one has failed.
 """
 
 from __future__ import annotations

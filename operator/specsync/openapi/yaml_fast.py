@@ -15,18 +15,25 @@ import yaml_rs
 
 from specsync.openapi.limits import Limits, too_deep, too_many_nodes
 
-_SAFE_PREFIX = 400  # columns of indentation and indicators: at most twice as many levels, which need 400 KB of stack
+_SAFE_PREFIX = 400  # columns of indentation and indicators: at most twice as many levels; 1,000 fit into 1 MB of stack
+_MANY = 20_000
 _SAFE_DIGITS = 1000  # int() takes quadratic time
 _CONTROL = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _CLASSES = bytes.maketrans(b"\t-?:123456789" + _CONTROL, b"    000000000" + b"\0" * len(_CONTROL))
 _TAG = re.compile(rb"![\w!<\s]")
 _BEFORE_TAG = re.compile(rb"(?:^|[:?-][ \t]|[\[{,]|&\S+[ \t])[ \t]*\Z", re.MULTILINE)
-# Numbers to yaml-rs, but not to the core schema: 1_000, _1, 0b11, 0X1F, -0x1. Patterns begin with a literal or a small
-# set, so that the search runs at full speed; what is before is looked at afterwards.
-_UNDERSCORE = re.compile(rb"_[0-9a-fA-F_.+-]*[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
-_BEFORE_UNDERSCORE = re.compile(rb"(?:^|[\s\[{,])[-+]?(?:[0-9.][0-9a-zA-Z.]*)?\Z", re.MULTILINE)
-_RADIX = re.compile(rb"(?:0[bBXO]|[-+]0[xXoObB])[0-9a-fA-F_]+[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
-_NUMBER_ODDLY_WRITTEN = re.compile(rb"[-+0][0-9xo][0-9a-fA-F]*[ \t]*:(?:\s|$)")  # as a key: 017, 0x1F
+# Numbers to yaml-rs, but not to the core schema: 1_000, _1, 0b11, 0X1F, -0x1. Patterns begin with a literal, so
+# that the search runs at full speed, and can't match overlapping runs, so that it stays linear; what is in front is
+# looked at afterwards.
+_UNDERSCORE = re.compile(rb"_[0-9a-fA-F.+-]*[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
+_BEFORE_UNDERSCORE = re.compile(rb"(?:^|[\s\[{,])[-+]?(?:[0-9.][0-9a-zA-Z._]*|_[0-9a-fA-F_]*)?\Z", re.MULTILINE)
+_RADIX = re.compile(rb"0(?<![0-9a-zA-Z]0)[bBXO][0-9a-fA-F]+[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
+_BEFORE_RADIX = re.compile(rb"(?:^|[\s\[{,])[-+]?\Z", re.MULTILINE)
+_RADIX_OF_SIGNED = re.compile(rb"0(?<![0-9a-zA-Z]0)[xo][0-9a-fA-F]+[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
+_SIGN = re.compile(rb"(?:^|[\s\[{,])[-+]\Z", re.MULTILINE)
+_NUMBER_ODDLY_WRITTEN = re.compile(
+    rb"[-+0](?<![0-9a-zA-Z][-+0])[0-9xo][0-9a-fA-F]*[ \t]*:(?:\s|$)"
+)  # as a key: 017, 0x1F
 _BEFORE_NUMBER = re.compile(rb"(?:^|[\s\[{,])\Z", re.MULTILINE)
 
 
@@ -58,14 +65,20 @@ def _can_be_trusted(text: bytes, limits: Limits) -> bool:
         if not anchors.isdisjoint(re.findall(rb"\*([^\s,\[\]{}]+)", text)):
             return False
     return not (
-        _found_after(text, _RADIX, _BEFORE_NUMBER)
+        _found_after(text, _RADIX, _BEFORE_RADIX)
+        or _found_after(text, _RADIX_OF_SIGNED, _SIGN)
         or _found_after(text, _UNDERSCORE, _BEFORE_UNDERSCORE)
         or _found_after(text, _TAG, _BEFORE_TAG)
     )
 
 
 def _found_after(text: bytes, pattern: re.Pattern[bytes], before: re.Pattern[bytes]) -> bool:
-    return any(before.search(text, max(0, hit.start() - _SAFE_PREFIX), hit.start()) for hit in pattern.finditer(text))
+    """Whether a match of ``pattern`` has a match of ``before`` in front of it, or there are too many to look at."""
+    for number, hit in enumerate(pattern.finditer(text)):
+        start = hit.start()
+        if number > _MANY or before.search(text, max(0, start - _SAFE_PREFIX), start):
+            return True
+    return False
 
 
 def _checked(root: Any, text: bytes, limits: Limits) -> dict[str, Any] | None:

@@ -18,7 +18,8 @@ from specsync.resources.meta import (
 
 Severity = Literal["breaking", "risky", "safe"]
 Text = Annotated[str, Meta(max_length=1024, description="What changed, in a sentence.")]
-Pointer = Annotated[str, Meta(max_length=2048, description="JSON pointer, RFC 6901.")]
+MAX_POINTER = 2048  # characters
+Pointer = Annotated[str, Meta(max_length=MAX_POINTER, description="JSON pointer, RFC 6901.")]
 
 # What a ChangeSet holds itself; the rest is in the blob that it refers to.
 MAX_CAUSES = 200

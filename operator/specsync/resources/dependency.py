@@ -232,7 +232,7 @@ class HandledRequest(FrozenStruct, frozen=True, kw_only=True):
 
 
 class ActiveJob(FrozenStruct, frozen=True, kw_only=True):
-    """The one job that may run for a Dependency besides the scheduled one, or that has run and isn't in the status yet."""
+    """The one job that may run for a Dependency now, or that has run and isn't in the status yet."""
 
     name: Annotated[ObjectName, Meta(description="Name of the SyncJob.")]
     uid: Annotated[str, Meta(max_length=64, description="UID of the SyncJob; empty before it exists.")] = ""

@@ -6,7 +6,7 @@ The child keeps what it made for the job that it works on, so that the next stag
 import msgspec
 
 from specsync.diffing import compare
-from specsync.openapi.canonical import CanonicalDocument, normalize
+from specsync.openapi.canonical import CanonicalDocument, OperationSummary, normalize
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.load import Loaded, load
 from specsync.resources.syncjob import ParseOutput
@@ -68,7 +68,7 @@ class DocumentEngine:
         return Normalized(
             digest=document.digest,
             canonical=document.to_bytes(),
-            operation_list=msgspec.json.encode(document.operations),
+            operation_list=_operation_list(document),
             operations=len(document.operations),
             domains=[domain[:_DOMAIN] for domain in document.domains[:_DOMAINS]],
         )
@@ -99,6 +99,11 @@ class DocumentEngine:
             return self._parts.pop(digest)
         except KeyError:
             raise PartMissing(digest) from None
+
+
+def _operation_list(document: CanonicalDocument) -> bytes:
+    # The document's own list holds the operations themselves too, which the canonical form has already.
+    return msgspec.json.encode(msgspec.convert(document.operations, list[OperationSummary], from_attributes=True))
 
 
 OPERATIONS = ("parse", "normalize", "compare")

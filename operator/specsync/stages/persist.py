@@ -1,5 +1,7 @@
 """persist: writes the ChangeSet, which bears the job's name: what a user needs to see, the rest in a blob."""
 
+from typing import Any
+
 import msgspec
 
 from specsync.blobs.store import BlobMissing
@@ -9,10 +11,13 @@ from specsync.resources.changeset import (
     MAX_CAUSES,
     MAX_EVENTS,
     MAX_EVENTS_BYTES,
+    MAX_POINTER,
     ChangeCause,
     ChangeEvent,
     ChangeSetSpec,
     ChangeSummary,
+    EventLocation,
+    OperationRef,
     SnapshotPointer,
 )
 from specsync.resources.meta import ObjectMeta, owner_reference
@@ -24,12 +29,19 @@ from specsync.stages.raw import loader
 _TEXT = 1024  # characters of one text of the resource; the blob has it whole
 
 
+class _Event(ChangeEvent, frozen=True, kw_only=True):
+    """An event as the blob has it: the values are as they stand in the documents, numbers and lists too."""
+
+    before: Any = None
+    after: Any = None
+
+
 class _Changes(msgspec.Struct):
     """The blob that the diff stage wrote, as far as the resource shows it."""
 
     summary: ChangeSummary
     causes: list[ChangeCause] = []
-    events: list[ChangeEvent] = []
+    events: list[_Event] = []
 
 
 async def run(context: StageContext) -> StageResult:
@@ -107,7 +119,7 @@ def _change_set(context: StageContext, diff: DiffOutput, changes: _Changes) -> C
     )
 
 
-def _first_events(events: list[ChangeEvent]) -> list[ChangeEvent]:
+def _first_events(events: list[_Event]) -> list[ChangeEvent]:
     """As many of the events, worst first, as keep the object small."""
     kept, size = [], 0
     for event in events[:MAX_EVENTS]:
@@ -123,14 +135,37 @@ def _shortened_cause(cause: ChangeCause) -> ChangeCause:
     return msgspec.structs.replace(cause, id=_short(cause.id), summary=_short(cause.summary))
 
 
-def _shortened_event(event: ChangeEvent) -> ChangeEvent:
-    return msgspec.structs.replace(
-        event,
+def _shortened_event(event: _Event) -> ChangeEvent:
+    return ChangeEvent(
+        id=event.id,
+        kind=event.kind,
+        severity=event.severity,
+        operation=event.operation
+        and OperationRef(method=event.operation.method[:16], path=_short(event.operation.path)),
+        # A pointer that is cut leads nowhere: better none.
+        location=EventLocation(old=_pointer(event.location.old), new=_pointer(event.location.new)),
         summary=_short(event.summary),
-        before=_short(event.before) if event.before is not None else None,
-        after=_short(event.after) if event.after is not None else None,
+        before=_value(event.before),
+        after=_value(event.after),
+        cause=event.cause,
         domain=event.domain[:128],
+        fingerprint=event.fingerprint,
     )
+
+
+def _value(value: Any) -> str | None:
+    """A value as text: a string as it is, all else as JSON."""
+    if value is None:
+        return None
+    return _short(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def _operation(operation: OperationRef | None) -> OperationRef | None:
+    return operation and OperationRef(method=operation.method[:16], path=_short(operation.path))
+
+
+def _pointer(pointer: str | None) -> str | None:
+    return pointer if pointer is None or len(pointer) <= MAX_POINTER else None
 
 
 def _short(text: str) -> str:

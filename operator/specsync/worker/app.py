@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -46,7 +46,7 @@ class WorkerSettings:
     watch_namespaces: Sequence[str] = ()
     timing: LeaseTiming = LeaseTiming()
     concurrency: int = 10
-    children: int = field(default_factory=lambda: os.cpu_count() or 1)
+    children: int = 2
     child_memory: int = 2 * 1024**3
     max_document_bytes: int = 64 * 1024**2
     user_agent: str = "specsync/0.1.0"

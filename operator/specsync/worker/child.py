@@ -1,7 +1,9 @@
-"""The child process that works on documents: `python -m specsync.worker.child MEMORY_BYTES`, calls on stdin."""
+"""The child process that works on documents: `python -m specsync.worker.child MEMORY_BYTES WORKER_PID`, calls on stdin."""
 
+import ctypes
 import os
 import resource
+import signal
 import sys
 import traceback
 from typing import BinaryIO
@@ -21,14 +23,29 @@ from specsync.worker.wire import (
 )
 
 
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
 def main() -> None:
-    memory = int(sys.argv[1])
+    memory, worker = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(worker)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     calls = os.fdopen(os.dup(0), "rb", buffering=1 << 20)
     # The protocol has stdout to itself; a stray print goes to the log.
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     serve(calls, replies)
+
+
+def _die_with(worker: int) -> None:
+    """A worker that is killed takes its children along in the middle of their work, not only at its end.
+
+    Where there is no such signal (not on Linux), the closed pipe ends the child when it reads or answers.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != worker:
+        sys.exit("the worker is gone")
 
 
 def serve(calls: BinaryIO, replies: BinaryIO) -> None:

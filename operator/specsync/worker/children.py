@@ -6,6 +6,7 @@ most documents. Children start on demand; an unchanged document needs none.
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -114,6 +115,7 @@ class ChildPool:
             "-m",
             "specsync.worker.child",
             str(self._memory),
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=2**22,
@@ -148,10 +150,14 @@ class JobEngine:
         self._new_job = True
         self._busy = False
 
-    async def call(self, operation: str, reply: type[R], parts: dict[str, Load], **arguments: Any) -> R:
-        """See `stages.contract.Engine`. Cancelled in the middle, the child is killed with the work."""
+    async def reserve(self) -> None:
+        """Waits until a child is free for this job, which then has it until its end."""
         if self._child is None:
             self._child, self._new_job = await self._pool.take(), True
+
+    async def call(self, operation: str, reply: type[R], parts: dict[str, Load], **arguments: Any) -> R:
+        """See `stages.contract.Engine`. Cancelled in the middle, the child is killed with the work."""
+        await self.reserve()
         content: dict[str, bytes] = {}
         while True:
             self._busy = True

@@ -19,20 +19,26 @@ from specsync.resources.syncjob import Claim, SyncJobStatus
 
 log = structlog.get_logger()
 
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0  # seconds between attempts of a request whose outcome is unknown
+
 
 class ClaimLost(Exception):
     """Another worker has the job now, or it is gone: drop it and write nothing more."""
 
 
 def is_free(job: SyncJob, worker: str, roster: Roster, at: dt.datetime) -> bool:
-    """Whether `worker` may try to claim the job: pending and due, or held by a worker that is dead."""
+    """Whether `worker` may try to claim the job: pending and due, or held by a worker that is dead.
+
+    A job that it holds itself is free too, for it is asked of jobs only that it doesn't work on: a claim whose answer
+    was lost, or a job that it dropped. The new claim's epoch keeps out what is still under way of the old one.
+    """
     status = job.status
     if status.phase == "Pending":
         admitted = job.spec.trigger == "Scheduled" or status.admitted_at is not None
         due = status.retry_at is None or status.retry_at <= at
         return admitted and due and not job.spec.cancel
     if status.phase == "Running" and status.claim is not None:
-        return status.claim.worker != worker and roster.dead(status.claim.worker)
+        return status.claim.worker == worker or roster.dead(status.claim.worker)
     return False
 
 
@@ -40,13 +46,8 @@ async def claim(client: KubeClient, job: SyncJob, worker: str) -> SyncJob | None
     """Claims a job that is free; None where another was quicker. Raises ApiError where that can't be known."""
     old = job.status.claim
     stamp = now()
-    status = replace(
-        job.status,
-        phase="Running",
-        claim=Claim(worker=worker, epoch=(old.epoch if old else 0) + 1, claimed_at=stamp),
-        started_at=job.status.started_at or stamp,
-        retry_at=None,
-    )
+    new = Claim(worker=worker, epoch=(old.epoch if old else 0) + 1, claimed_at=stamp)
+    status = replace(job.status, phase="Running", claim=new, started_at=job.status.started_at or stamp, retry_at=None)
     tests = [
         _test("/metadata/uid", job.metadata.uid),
         _test("/status/phase", job.status.phase),
@@ -59,7 +60,11 @@ async def claim(client: KubeClient, job: SyncJob, worker: str) -> SyncJob | None
     except ApiError as error:
         if not error.unknown:
             raise
-        return await _after_unknown(client, job, worker)
+    try:
+        current = await client.get(SyncJob, job.metadata.namespace, job.metadata.name)
+    except NotFound:
+        return None
+    return current if _holds(current, job, new) else None
 
 
 class HeldClaim:
@@ -77,51 +82,56 @@ class HeldClaim:
 
         Raises ClaimLost; ApiError where the server refuses the status itself.
         """
-        tests = [_test("/metadata/uid", self.job.metadata.uid), *_claim_tests(self._claim)]
-        pause = 0.2
+        # The phase too: a write that was given up, and is late, must not wake a job that was ended since.
+        tests = [
+            _test("/metadata/uid", self.job.metadata.uid),
+            _test("/status/phase", "Running"),
+            *_claim_tests(self._claim),
+        ]
+        pause = _FIRST_PAUSE
         while True:
             try:
                 self.job = await _write(self._client, self.job, tests, status)
             except (NotFound, Invalid) as error:
                 # 422 is a failed test or a schema error: what the server holds tells which.
-                current = await self._read()
-                if current is None or not self._is_mine(current):
+                current = await self._latest()
+                if current is None or not _holds(current, self.job, self._claim):
                     raise ClaimLost from error
-                if isinstance(error, Invalid):
+                if current.status.phase == "Running":
                     raise
+                # The end was written by an attempt whose answer was lost.
+                self.job = current
+                return
             except ApiError as error:
-                if not error.unknown:
+                if not (error.unknown or isinstance(error, Conflict)):
                     raise
                 # It may have been carried out. Replacing the whole status again does no harm, if it is still ours.
                 log.warning("status write failed, trying again", job=self.job.metadata.name, error=str(error))
                 await asyncio.sleep(max(pause, error.retry_after or 0.0))
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, _LAST_PAUSE)
             else:
                 return
 
-    async def _read(self) -> SyncJob | None:
-        try:
-            return await self._client.get(SyncJob, self.job.metadata.namespace, self.job.metadata.name)
-        except NotFound:
-            return None
+    async def _latest(self) -> SyncJob | None:
+        """What the server holds, as soon as it says so; None where the job is gone."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._client.get(SyncJob, self.job.metadata.namespace, self.job.metadata.name)
+            except NotFound:
+                return None
+            except ApiError as error:
+                if not error.unknown:
+                    raise
+                await asyncio.sleep(max(pause, error.retry_after or 0.0))
+                pause = min(pause * 2, _LAST_PAUSE)
 
-    def _is_mine(self, job: SyncJob) -> bool:
-        theirs = job.status.claim
-        return (
-            job.metadata.uid == self.job.metadata.uid
-            and theirs is not None
-            and (theirs.worker, theirs.epoch) == (self._claim.worker, self._claim.epoch)
-        )
 
-
-async def _after_unknown(client: KubeClient, job: SyncJob, worker: str) -> SyncJob | None:
-    try:
-        current = await client.get(SyncJob, job.metadata.namespace, job.metadata.name)
-    except NotFound:
-        return None
-    held = current.status.claim
-    mine = held is not None and held.worker == worker and current.status.phase == "Running"
-    return current if mine and current.metadata.uid == job.metadata.uid else None
+def _holds(current: SyncJob, job: SyncJob, claim: Claim) -> bool:
+    """Whether `current`, the latest version of `job`, still bears that very claim."""
+    theirs = current.status.claim
+    same = theirs is not None and (theirs.worker, theirs.epoch) == (claim.worker, claim.epoch)
+    return same and current.metadata.uid == job.metadata.uid
 
 
 def _claim_tests(held: Claim | None) -> list[dict[str, Any]]:

@@ -19,15 +19,16 @@ from specsync.resources.jobstatus import finished_status, skipped_rest
 from specsync.resources.meta import now
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import Base, StageName, SyncJobStatus
-from specsync.stages.contract import BaseMoved, Engine, Stage, StageContext, StageError, StageResult, record_of
+from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult, record_of
 from specsync.stages.pipeline import PIPELINE
-from specsync.worker.children import ChildPool
+from specsync.worker.children import ChildPool, JobEngine
 from specsync.worker.claims import ClaimLost, HeldClaim
 
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 5
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0  # seconds
+_NEED_CHILD = ("parse", "normalize", "diff")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
     """Takes a claimed job from its first unrecorded stage to its end, or to a later attempt.
 
     Returns the job as it was written last, None when the claim was lost. A cancellation leaves the job as it is.
+    Raises ApiError where the API server refuses to take down how it went.
     """
     held = HeldClaim(workshop.client, job)
     say = log.bind(job=f"{job.metadata.namespace}/{job.metadata.name}", epoch=_epoch(job))
@@ -58,22 +60,19 @@ async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
     except ClaimLost:
         say.warning("claim lost, job dropped")
         return None
-    except ApiError as error:
-        # The last write was refused and stays unwritten: the job keeps this claim, its next attempt is a takeover's.
-        say.error("job dropped, its status can't be written", error=str(error))
-        return None
     status = held.job.status
     say.info("job ended", phase=status.phase, result=status.result, reason=status.error and status.error.reason)
     return held.job
 
 
-async def cancel_job(workshop: Workshop, job: SyncJob) -> None:
-    """Records that a user cancelled the job that this worker holds."""
+async def cancel_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
+    """Records that a user cancelled the job that this worker holds; None when the claim was lost. Raises ApiError."""
     held = HeldClaim(workshop.client, job)
     try:
         await held.write(finished_status(job.status, "Cancelled", Reason.CANCELLED, "cancelled by spec.cancel", now()))
-    except (ClaimLost, ApiError) as error:
-        log.warning("cancellation not recorded", job=job.metadata.name, error=str(error))
+    except ClaimLost:
+        return None
+    return held.job
 
 
 async def hand_back(workshop: Workshop, job: SyncJob) -> None:
@@ -88,42 +87,55 @@ async def hand_back(workshop: Workshop, job: SyncJob) -> None:
         log.warning("job not handed back", job=job.metadata.name, error=str(error))
 
 
-async def _run_stages(workshop: Workshop, held: HeldClaim, engine: Engine) -> None:
-    stage = PIPELINE[0]
+async def _run_stages(workshop: Workshop, held: HeldClaim, engine: JobEngine) -> None:
+    """Runs what is not recorded yet, up to the job's end; an error that ends the attempt is recorded too."""
+    at = PIPELINE[0].name
     try:
         dependency = await _dependency(workshop.client, held.job)
-        status = _with_base(held.job.status, dependency)
-        for stage in PIPELINE:
-            if status.record(stage.name) is not None:
-                continue
-            _check_deadline(held.job, status)
-            started = now()
-            workshop.pause(f"before-{stage.name}")
-            held.job = replace(held.job, status=status)
-            result = await _run_stage(workshop, held.job, dependency, engine, stage)
-            workshop.pause(f"after-{stage.name}")
-            records = [r for r in status.stages if r.name != stage.name]
-            records.append(record_of(stage.name, result, started, now()))
-            status = replace(status, stage=stage.name, stages=records)
-            if result.ends is not None:
-                # The last record and the end are one write; so is the whole of an unchanged sync.
-                done = replace(status, result=result.ends, error=None, stages=skipped_rest(records))
-                await held.write(finished_status(done, "Succeeded", Reason.SUCCEEDED, _summary(done), now()))
-                workshop.pause("finished")
-                return
-            await held.write(status)
-            workshop.pause(f"recorded-{stage.name}")
-    except BaseMoved:
-        await _diff_again(held)
-        await _run_stages(workshop, held, engine)
+        held.job = replace(held.job, status=_with_base(held.job.status, dependency))
+        while not held.job.finished:
+            stage = next(stage for stage in PIPELINE if held.job.status.record(stage.name) is None)
+            at = stage.name
+            try:
+                await _run_and_record(workshop, held, dependency, engine, stage)
+            except BaseMoved:
+                dependency = await _dependency(workshop.client, held.job)
+                await held.write(_rebased(held.job.status, dependency))
     except StageError as error:
-        await held.write(_failed(held.job, stage.name, error))
+        await held.write(_failed(held.job, at, error))
+    except ApiError as error:
+        log.error("status refused", job=held.job.metadata.name, stage=at, error=str(error))
+        text = f"the Kubernetes API server did not take the record of the {at} stage: {error}"
+        await held.write(_failed(held.job, at, StageError(Reason.API_ERROR, text)))
+
+
+async def _run_and_record(
+    workshop: Workshop, held: HeldClaim, dependency: Dependency, engine: JobEngine, stage: Stage
+) -> None:
+    """One stage and its checkpoint. The last record and the job's end are one write; so is all of an unchanged sync."""
+    status = held.job.status
+    _check_deadline(held.job)
+    started = now()
+    workshop.pause(f"before-{stage.name}")
+    result = await _run_stage(workshop, held.job, dependency, engine, stage)
+    workshop.pause(f"after-{stage.name}")
+    records = [*status.stages, record_of(stage.name, result, started, now())]
+    status = replace(status, stage=stage.name, stages=records)
+    if result.ends is None:
+        await held.write(status)
+        workshop.pause(f"recorded-{stage.name}")
+    else:
+        done = replace(status, result=result.ends, error=None, stages=skipped_rest(records))
+        await held.write(finished_status(done, "Succeeded", Reason.SUCCEEDED, _summary(done), now()))
+        workshop.pause("finished")
 
 
 async def _run_stage(
-    workshop: Workshop, job: SyncJob, dependency: Dependency, engine: Engine, stage: Stage
+    workshop: Workshop, job: SyncJob, dependency: Dependency, engine: JobEngine, stage: Stage
 ) -> StageResult:
     """One stage within its deadline, its errors as StageError."""
+    if stage.name in _NEED_CHILD:
+        await engine.reserve()  # its deadline doesn't run while other jobs have all children
     context = StageContext(
         client=workshop.client,
         blobs=workshop.blobs,
@@ -173,20 +185,18 @@ def _with_base(status: SyncJobStatus, dependency: Dependency) -> SyncJobStatus:
     return replace(status, base=Base(snapshot=current.snapshot, digest=current.digest))
 
 
-async def _diff_again(held: HeldClaim) -> None:
-    """The base moved: pin the new one, drop what was compared with the old one."""
-    dependency = await _dependency(held._client, held.job)
+def _rebased(status: SyncJobStatus, dependency: Dependency) -> SyncJobStatus:
+    """The base moved: pin the new one, drop what was compared with the old one. Raises StageError."""
     current = dependency.status.current
     if current is None:
-        raise ClaimLost
-    records = [r for r in held.job.status.stages if r.name not in ("diff", "persist", "alert")]
-    base = Base(snapshot=current.snapshot, digest=current.digest)
-    await held.write(replace(held.job.status, base=base, stages=records))
+        raise StageError(Reason.TARGET_DELETED, "the Dependency was deleted meanwhile")
+    records = [r for r in status.stages if r.name not in ("diff", "persist", "alert")]
+    return replace(status, base=Base(snapshot=current.snapshot, digest=current.digest), stages=records)
 
 
-def _check_deadline(job: SyncJob, status: SyncJobStatus) -> None:
-    limit = job.spec.active_deadline_seconds
-    if status.started_at is not None and now() - status.started_at > dt.timedelta(seconds=limit):
+def _check_deadline(job: SyncJob) -> None:
+    started, limit = job.status.started_at, job.spec.active_deadline_seconds
+    if started is not None and now() - started > dt.timedelta(seconds=limit):
         raise StageError(Reason.DEADLINE_EXCEEDED, f"the job took longer than spec.activeDeadlineSeconds ({limit}s)")
 
 

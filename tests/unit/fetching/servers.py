@@ -147,8 +147,8 @@ def opening(*hosts: str, cidrs: Sequence[str] = (), names: Names | None = None) 
 
 
 async def fetch_from(server: Server, path: str = "/", **settings: object) -> FetchResult:
-    """Fetches ``path`` of a loopback server with a Fetcher of its own."""
-    async with opening(f"127.0.0.1:{server.port}") as fetcher:
+    """Fetches ``path`` of a loopback server with a Fetcher of its own, to which every name is unknown."""
+    async with opening(f"127.0.0.1:{server.port}", names=Names()) as fetcher:
         return await fetcher.fetch(request_for(server, path, **settings))
 
 

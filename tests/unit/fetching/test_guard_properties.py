@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from specsync.fetching.addresses import special_kind
@@ -45,6 +45,7 @@ def is_refused(url: str) -> bool:
 ADDRESSES_V4 = st.integers(0, 2**32 - 1).map(IPv4Address)
 
 
+@settings(deadline=None)
 @given(st.data(), ADDRESSES_V4)
 def test_no_odd_spelling_of_any_ipv4_address_is_read(data: st.DataObject, address: IPv4Address) -> None:
     text = data.draw(spellings(address))
@@ -53,6 +54,7 @@ def test_no_odd_spelling_of_any_ipv4_address_is_read(data: st.DataObject, addres
     assert refused.value.reason == FetchReason.INVALID_URL
 
 
+@settings(deadline=None)
 @given(ADDRESSES_V4)
 def test_an_ipv4_address_that_python_does_not_call_global_is_never_public(address: IPv4Address) -> None:
     if special_kind(address) is None:
@@ -60,6 +62,7 @@ def test_an_ipv4_address_that_python_does_not_call_global_is_never_public(addres
         assert not address.is_multicast
 
 
+@settings(deadline=None)
 @given(
     ADDRESSES_V4,
     st.sampled_from(
@@ -78,6 +81,7 @@ def test_no_ipv6_wrapping_of_any_ipv4_address_is_public(inner: IPv4Address, pref
         assert is_refused(f"http://[{address}]/")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**128 - 1).map(IPv6Address))
 @example(IPv6Address("2000::"))
 @example(IPv6Address("3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"))
@@ -96,6 +100,7 @@ URL_PIECES = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(URL_PIECES | st.text(max_size=40).map("http://".__add__) | st.text(max_size=40))
 @example("http://8.8.8.8:80/#@127.0.0.1")
 @example("http://a.b?@127.0.0.1/")
@@ -125,6 +130,7 @@ def socket_address(host: str) -> str | None:
         return host if ":" in host else None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**32 - 1).map(IPv4Address) | st.integers(0, 2**128 - 1).map(IPv6Address), max_size=4))
 def test_a_name_is_as_public_as_the_least_public_of_its_addresses(addresses: list[IPv4Address | IPv6Address]) -> None:
     judge = Guard(resolve=Names(any_test=[[str(address) for address in addresses]]))

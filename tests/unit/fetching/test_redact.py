@@ -1,7 +1,7 @@
 """What of a URL may be shown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specsync.fetching.redact import redact_url
@@ -37,6 +37,7 @@ def test_a_long_url_is_cut() -> None:
     assert len(redact_url("https://a.example/" + "x" * 10_000)) == 300
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=20), st.text(max_size=20))
 def test_nothing_secret_is_left(text: str, before: str, after: str) -> None:
     secret = "s3cretSECRET"

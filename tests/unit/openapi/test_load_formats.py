@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.load import Limits, load
+from specsync.openapi.limits import Limits
+from specsync.openapi.load import load
 
 JSON = b'{"openapi": "3.0.3", "info": {"title": "Zo\xc3\xab", "version": "1.2"}, "paths": {}}'
 YAML = "openapi: 3.0.3\ninfo: {title: Zoë, version: '1.2'}\npaths: {}\n".encode()

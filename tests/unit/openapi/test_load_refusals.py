@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.load import Limits, load
+from specsync.openapi.limits import Limits
+from specsync.openapi.load import load
 
 
 def refusal(data: bytes, limits: Limits | None = None) -> DocumentError:
@@ -152,6 +153,52 @@ def test_depth_is_bounded_exactly(nested: object) -> None:
 )
 def test_endless_nesting_neither_crashes_nor_loads(data: bytes) -> None:
     assert refusal(data).reason in {"LimitExceeded", "NotParseable"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"_",
+        b"0b",
+        b"0x",
+        b"0a",
+        b"1_",
+        b"x!!",
+        b" ",
+        b"-",
+        b"? ",
+        b"& * ",
+        b"&a *b ",
+        b'"',
+        b"a:",
+        b"*",
+        b"{a,",
+        b"#\n",
+        b"\\",
+    ],
+)
+def test_hostile_text_is_read_in_linear_time(piece: bytes) -> None:
+    # A million characters: where the time is quadratic, this runs into the time limit of the tests.
+    text = piece * (1_000_000 // len(piece))
+    for head in (
+        b"openapi: 3.0.0\nx: {200: a}\ny: z",
+        b'openapi: 3.0.0\ny: "',
+        b'{"openapi": "3.0.0", "x": "',
+        b'""" x ',
+    ):
+        try:
+            loaded = load(head + text)
+        except DocumentError:
+            continue
+        assert loaded.format == "openapi-3.0"
+
+
+def test_depth_hidden_from_the_estimate_does_no_harm() -> None:
+    hidden = b'{"openapi":"3.0.0","x-a":"' + b"}" * 2_000 + b'","x-b":' + b"[" * 600 + b"]" * 600 + b"}"
+    try:
+        assert load(hidden).as_tree()["openapi"] == "3.0.0"
+    except DocumentError as error:
+        assert error.reason == "LimitExceeded"
 
 
 def test_brackets_in_strings_are_no_depth() -> None:

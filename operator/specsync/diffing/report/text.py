@@ -42,9 +42,7 @@ def summary_line(comparison: Comparison) -> str:
 
 
 def _counts(comparison: Comparison, *, color: bool) -> str:
-    counts: list[tuple[Severity, int]] = [
-        (severity, getattr(comparison.summary, severity)) for severity in SEVERITIES
-    ]
+    counts: list[tuple[Severity, int]] = [(severity, getattr(comparison.summary, severity)) for severity in SEVERITIES]
     total = sum(count for _, count in counts)
     if not total:
         return "No changes"

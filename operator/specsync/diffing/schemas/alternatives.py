@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import UNSET
 
 from specsync.diffing.schemas.applicators import accepts_everything
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import ANYTHING, Side
+from specsync.diffing.schemas.sides import ANYTHING, Side, copied
 from specsync.openapi.model import Schema
 from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
@@ -92,7 +94,7 @@ def _without_same(
     """The positions of the other alternatives, where one of them means the same as ``single``; else None."""
     bare = single
     if single.nullable:  # null is judged on its own
-        bare = Schema(**{name: getattr(single, name) for name in Schema.__struct_fields__})
+        bare = copied(single)
         bare.nullable = False
         side = node.graph.old if is_old else node.graph.new
         side.place_children(single, node.old_pointer if is_old else node.new_pointer)
@@ -169,7 +171,7 @@ def _recognize_wrapping(node: Node) -> None:
 def _compare_lists(node: Node, before: Alternatives, after: Alternatives, keyword: str, aspect: str) -> None:
     pairs, removed, added = match(node, before, after, keyword)
     for left, right in pairs:
-        label = _label(node, before[left], after[right], left, right, keyword)
+        label = _label(before[left], after[right], right)
         node.compare_below(
             f"{keyword}[{label}]", before[left], after[right], f"/{keyword}/{left}", f"/{keyword}/{right}"
         )
@@ -199,32 +201,34 @@ def _removed_aspect(node: Node, after: Alternatives, aspect: str) -> str:
 def match(
     node: Node, before: Alternatives, after: Alternatives, keyword: str
 ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
-    """Which alternative became which: by reference, by content, by meaning, by title, or because only one pair is left."""
+    """Which alternative became which: by reference, by content, by meaning, by title, or because only one pair is
+    left.
+    """
     left, right = list(range(len(before))), list(range(len(after)))
     pairs: list[tuple[int, int]] = []
 
-    def pair_up(same: object) -> None:
+    def pair_up(are_same: Callable[[int, int], bool]) -> None:
         for i in list(left):
             for j in right:
-                if same(before[i], after[j], i, j):  # type: ignore[operator]
+                if are_same(i, j):
                     pairs.append((i, j))
                     left.remove(i)
                     right.remove(j)
                     break
 
-    pair_up(lambda a, b, i, j: _reference(a) is not None and _reference(a) == _reference(b))
-    pair_up(lambda a, b, i, j: _reference(a) is None and a == b)
+    pair_up(lambda i, j: _reference(before[i]) is not None and _reference(before[i]) == _reference(after[j]))
+    pair_up(lambda i, j: _reference(before[i]) is None and before[i] == after[j])
     if left and right and len(left) * len(right) <= _MOST_GUESSES:
         pair_up(
-            lambda a, b, i, j: node.graph.means_same(
-                a,
-                b,
+            lambda i, j: node.graph.means_same(
+                before[i],
+                after[j],
                 f"{node.old_pointer}/{keyword}/{i}",
                 f"{node.new_pointer}/{keyword}/{j}",
                 node.request,
             )
         )
-    pair_up(lambda a, b, i, j: _title(a) != "" and _title(a) == _title(b))
+    pair_up(lambda i, j: _title(before[i]) != "" and _title(before[i]) == _title(after[j]))
     plain_left = [i for i in left if _reference(before[i]) is None]
     plain_right = [j for j in right if _reference(after[j]) is None]
     if len(plain_left) == len(plain_right) == 1:
@@ -259,12 +263,12 @@ def _names(indexes: list[int], alternatives: Alternatives, side: Side, pointer: 
     return names
 
 
-def _label(node: Node, old: Schema | bool, new: Schema | bool, left: int, right: int, keyword: str) -> str:
+def _label(old: Schema | bool, new: Schema | bool, position: int) -> str:
     """An alternative in a path: its component, else its title, else its position, counted from 1."""
     reference = _reference(new) or _reference(old)
     if reference is not None:
         return escaped(component_name(reference, "schemas"))
-    return _title(new) or f"#{right + 1}"
+    return _title(new) or f"#{position + 1}"
 
 
 def _compare_positions(node: Node, before: Alternatives, after: Alternatives) -> None:

@@ -1,8 +1,11 @@
-"""Keywords that apply a schema to a part of the value: items, additionalProperties, contains, if/then/else and the like."""
+"""Keywords that apply a schema to a part of the value: items, additionalProperties, contains, if/then/else and the
+like.
+"""
 
 from __future__ import annotations
 
 from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.sides import ANYTHING, NOTHING
 from specsync.openapi.model import Schema
 from specsync.openapi.tolerant import escaped
 
@@ -32,6 +35,16 @@ _ASPECTS = {
     "not": "not",
     "contentSchema": "content-schema",
 }
+_TYPES = {
+    "items": "array",
+    "contains": "array",
+    "unevaluatedItems": "array",
+    "additionalProperties": "object",
+    "propertyNames": "object",
+    "unevaluatedProperties": "object",
+    "contentSchema": "string",
+}
+"""The type that a keyword applies to; the others apply to all."""
 _INVERTED = frozenset(("not", "if"))
 
 
@@ -39,7 +52,7 @@ def compare_applicators(node: Node) -> None:
     old, new = node.old, node.new
     for attribute, keyword in _SINGLE:
         before, after = getattr(old, attribute), getattr(new, attribute)
-        if before is None and after is None:
+        if (before is None and after is None) or not node.both_can_be(_TYPES.get(keyword, "")):
             continue
         if before is None:
             if not accepts_everything(after):
@@ -59,6 +72,14 @@ def compare_applicators(node: Node) -> None:
         node.found("content-media-type-changed", "/contentMediaType", old.content_media_type, new.content_media_type)
     if old.content_encoding != new.content_encoding:
         node.found("content-encoding-changed", "/contentEncoding", old.content_encoding, new.content_encoding)
+
+
+def compare_booleans(node: Node) -> None:
+    """``false`` accepts nothing, so there is nothing more to say of what stands against it."""
+    was_nothing, is_nothing = node.old == NOTHING, node.new == NOTHING
+    if was_nothing is not is_nothing:
+        node.found("schema-became-false" if is_nothing else "schema-became-not-false")
+        node.old = node.new = ANYTHING
 
 
 def accepts_everything(schema: Schema | bool) -> bool:

@@ -1,7 +1,8 @@
 """The graph of pairs of schemas: each pair (old, new, direction) is one node, compared once, whoever refers to it.
 
-A node holds what its two schemas differ in, and edges to the pairs below them. Results are never copied from node to node:
-inside a cycle a copied result would depend on where one came from. ``expansion.py`` walks the graph from each operation.
+A node holds what its two schemas differ in, and edges to the pairs below them. Results are never copied from node
+to node: inside a cycle a copied result would depend on where one came from. ``expansion.py`` walks the graph from
+each operation.
 """
 
 from __future__ import annotations
@@ -84,6 +85,15 @@ class Node:
     def guarded(self) -> bool:
         return self.new.read_only if self.request else self.new.write_only
 
+    def both_can_be(self, name: str) -> bool:
+        """Whether values of a type are possible on both sides; keywords for other types mean nothing there."""
+        old, new = self.old.types, self.new.types
+        if not name or old == new:
+            return True
+        if name == "number":
+            return (not old or "number" in old or "integer" in old) and (not new or "number" in new or "integer" in new)
+        return (not old or name in old) and (not new or name in new)
+
     def found(
         self,
         aspect: str,
@@ -99,8 +109,8 @@ class Node:
         self.findings.append(
             Finding(
                 aspect,
-                self.old_pointer + keyword,
-                self.new_pointer + keyword,
+                self.graph.old.keyword_pointer(self.old, keyword, self.old_pointer),
+                self.graph.new.keyword_pointer(self.new, keyword, self.new_pointer),
                 before,
                 after,
                 name,

@@ -1,4 +1,6 @@
-"""allOf: what its branches mean together. Schemas are compared by that, not by how their parts are spread over branches."""
+"""allOf: what its branches mean together. Schemas are compared by that, not by how their parts are spread over
+branches.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,14 @@ from msgspec import UNSET
 
 from specsync.diffing.schemas.alternatives import match
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import SIBLINGS, Side
+from specsync.diffing.schemas.sides import SIBLINGS, Side, copied, has_keywords
 from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema, value_key
 from specsync.openapi.references import component_name
 
 _UPPER = ("maximum", "exclusive_maximum", "max_length", "max_items", "max_properties", "max_contains")
 _LOWER = ("minimum", "exclusive_minimum", "min_length", "min_items", "min_properties", "min_contains")
-_FLAGS = ("nullable", "unique_items", "read_only", "write_only", "deprecated")
+_FLAGS = ("unique_items", "read_only", "write_only", "deprecated")
 _FIRST = ("title", "discriminator", "x_sunset", "x_stability", "x_extensible_enum")
 _ONCE = (
     "format",
@@ -67,7 +69,9 @@ def compare_all_of(node: Node) -> None:
 def match_branches(
     node: Node, before: list[Schema | bool], after: list[Schema | bool], *, guess: bool
 ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
-    """As for alternatives; without guessing, only by reference and by content, the rest in the order of their places."""
+    """As for alternatives; without guessing, only by reference and by content, the rest in the order of their
+    places.
+    """
     if guess:
         return match(node, before, after, "allOf")
     left, right = list(range(len(before))), list(range(len(after)))
@@ -123,12 +127,7 @@ def _report(node: Node, indexes: list[int], branches: list[Schema | bool], actio
 
 def annotates_only(schema: Schema) -> bool:
     """Whether a schema constrains nothing."""
-    return all(
-        value is None or value is False or value is UNSET
-        for name in Schema.__struct_fields__
-        if name not in SIBLINGS
-        for value in (getattr(schema, name),)
-    )
+    return not has_keywords(schema, *SIBLINGS)
 
 
 def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = ()) -> Schema | None:
@@ -140,9 +139,10 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
     key = id(schema)
     if key in side.merged:
         return side.merged[key]
-    own = Schema(**{name: getattr(schema, name) for name in Schema.__struct_fields__ if name != "all_of"})
+    own = side.keep(copied(schema, without="all_of"))
     side.place_children(schema, pointer)
-    result: Schema | None = side.keep(own)
+    result: Schema | None = own
+    parts = [(own, pointer)]
     for index, branch in enumerate(schema.all_of):
         resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
         part = None
@@ -152,9 +152,22 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
             result = None
             break
         side.place_children(part, resolved.pointer)
+        parts.extend(side.parts.get(id(part)) or [(part, resolved.pointer)])
         result = _both(side, result, part)
+    if result is not None:
+        result.nullable = _accepts_null(schema, [part for part, _ in parts[1:]])
+        side.parts[id(result)] = parts
     side.merged[key] = result
     return result
+
+
+def _accepts_null(schema: Schema, branches: list[Schema]) -> bool:
+    """``nullable`` beside allOf is meant for the whole, as 3.0 users write it; else all branches must accept null."""
+    if schema.nullable or schema.type is not None:
+        return schema.nullable
+    return any(branch.nullable for branch in branches) and all(
+        branch.nullable or branch.type is None for branch in branches
+    )
 
 
 def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
@@ -165,7 +178,7 @@ def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
         if a is not None and b is not None and a != b:
             return None
         setattr(result, name, a if a is not None else b)
-    if _closes(left, right) or (left.if_ is not None) + (right.if_ is not None) == 2 and left.then != right.then:
+    if _closes(left, right) or ((left.if_ is not None) + (right.if_ is not None) == 2 and left.then != right.then):
         return None
     for name in _FIRST:
         setattr(result, name, getattr(left, name) if getattr(left, name) is not None else getattr(right, name))

@@ -13,9 +13,12 @@ from specsync.openapi.tolerant import escaped
 def compare_objects(node: Node) -> None:
     old, new = node.old, node.new
     before, after = old.properties or {}, new.properties or {}
-    if not before and not after:
+    if not before and not after and old.required == new.required:
         return
     required_before, required_after = frozenset(old.required or ()), frozenset(new.required or ())
+    for name in sorted(required_before ^ required_after):
+        if name not in before and name not in after:  # required, though nobody says what it is
+            _required_changed(node, name, True, name in required_after)
     for name, schema in before.items():
         if name not in after:
             if name not in node.moved:
@@ -76,7 +79,15 @@ def _required_changed(node: Node, name: str, schema: Schema | bool, required: bo
     elif now.write_only:
         aspect = "write-only:" + aspect
     node.findings.append(
-        Finding(aspect, f"{node.old_pointer}/required", f"{node.new_pointer}/required", None, after, name, name)
+        Finding(
+            aspect,
+            node.graph.old.keyword_pointer(node.old, "/required", node.old_pointer),
+            node.graph.new.keyword_pointer(node.new, "/required", node.new_pointer),
+            None,
+            after,
+            name,
+            name,
+        )
     )
 
 

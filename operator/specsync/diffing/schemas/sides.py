@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import UNSET
 
 from specsync.openapi.canonical import CanonicalDocument
@@ -58,6 +59,9 @@ def children(schema: Schema) -> Iterator[tuple[str, Schema | bool]]:
             yield f"/{name}/{index}", below
 
 
+_ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Schema)}
+
+
 class Resolved(NamedTuple):
     schema: Schema | None
     """The schema that counts; None where it is in another document and so unknown."""
@@ -69,7 +73,9 @@ class Resolved(NamedTuple):
 
 
 class Side:
-    """``side.resolve`` for the schemas of one document. What it returns for the same schema is the same object each time."""
+    """``side.resolve`` for the schemas of one document. What it returns for the same schema is the same object each
+    time.
+    """
 
     def __init__(self, document: CanonicalDocument) -> None:
         self.document = document
@@ -78,8 +84,12 @@ class Side:
         self._kept: list[object] = []
         self.merged: dict[int, Schema | None] = {}
         """What the branches of allOf mean together, by the ``id`` of the schema that has them (``merging.py``)."""
+        self.parts: dict[int, list[tuple[Schema, str]]] = {}
+        """What a schema was put together from, and where those parts stand, by its ``id``."""
         self.used: dict[str, list[Any]] = {}
-        """For each component that was compared with something else than its namesake: the nodes; None for no difference."""
+        """For each component that was compared with something else than its namesake: the nodes; None for no
+        difference.
+        """
 
     def keep(self, schema: Schema) -> Schema:
         """Holds a schema that was made during the comparison, so that its ``id`` stays its own."""
@@ -99,6 +109,18 @@ class Side:
         """Where ``schema`` stands; ``pointer`` unless it was placed elsewhere."""
         return self._pointers.get(id(schema), pointer)
 
+    def keyword_pointer(self, schema: Schema, keyword: str, pointer: str) -> str:
+        """Where the ``keyword`` of a schema at ``pointer`` stands: in the part that has it, for one put together
+        from parts.
+        """
+        parts = self.parts.get(id(schema))
+        if parts is not None:
+            attribute = _ATTRIBUTES.get(keyword.split("/", 2)[1]) if keyword else None
+            for part, place in parts:
+                if attribute is not None and _is_set(getattr(part, attribute)):
+                    return place + keyword
+        return pointer + keyword
+
     def resolve(self, schema: Schema | bool, pointer: str) -> Resolved:
         """What ``schema``, which stands at ``pointer``, means."""
         if schema.__class__ is bool:
@@ -117,9 +139,9 @@ class Side:
         seen: set[str] = set()
         current: Schema | bool = schema
         name, digest = None, None
-        while current.__class__ is Schema and current.ref is not None:  # type: ignore[union-attr]
+        while current.__class__ is Schema and current.ref is not None:
             assert isinstance(current, Schema) and current.ref is not None
-            if _has_siblings(current):
+            if has_keywords(current, "ref", "title"):
                 beside.append(current)
             name = component_name(current.ref, "schemas")
             target = self.document.component("schemas", name)
@@ -134,36 +156,35 @@ class Side:
             return Resolved(target_schema, place, digest, name)
         merged = target_schema
         for referrer in reversed(beside):
-            merged = self._with_siblings(merged, referrer, place)
+            merged = self._with_siblings(merged, referrer, place, pointer)
         return Resolved(merged, pointer, None, name)
 
-    def _with_siblings(self, target: Schema, referrer: Schema, target_pointer: str) -> Schema:
+    def _with_siblings(self, target: Schema, referrer: Schema, target_pointer: str, pointer: str) -> Schema:
         self.place_children(target, target_pointer)
-        if _has_constraints(referrer):
-            own = Schema(**{name: getattr(referrer, name) for name in Schema.__struct_fields__ if name != "ref"})
+        if has_keywords(referrer, "ref", *SIBLINGS):
+            own = copied(referrer, without="ref")
             self.place(target, target_pointer)
+            self.place(own, pointer)
             return self.keep(Schema(all_of=[target, self.keep(own)]))
-        merged = Schema(**{name: getattr(target, name) for name in Schema.__struct_fields__})
+        merged = copied(target)
         for name in SIBLINGS:
             value = getattr(referrer, name)
-            if value is not None and value is not False and value is not UNSET:
+            if _is_set(value):
                 setattr(merged, name, value)
+        parts = self.parts.get(id(target)) or [(target, target_pointer)]
+        self.parts[id(merged)] = [(referrer, pointer), *parts]
         return self.keep(merged)
 
 
-def _has_siblings(schema: Schema) -> bool:
-    return any(
-        value is not None and value is not False and value is not UNSET
-        for name in Schema.__struct_fields__
-        if name not in ("ref", "title")
-        for value in (getattr(schema, name),)
-    )
+def copied(schema: Schema, without: str = "") -> Schema:
+    """A shallow copy of ``schema``, without one of its attributes."""
+    return Schema(**{name: getattr(schema, name) for name in Schema.__struct_fields__ if name != without})
 
 
-def _has_constraints(schema: Schema) -> bool:
-    return any(
-        value is not None and value is not False and value is not UNSET
-        for name in Schema.__struct_fields__
-        if name != "ref" and name not in SIBLINGS
-        for value in (getattr(schema, name),)
-    )
+def has_keywords(schema: Schema, *ignored: str) -> bool:
+    """Whether ``schema`` says anything beside the attributes that are ``ignored``."""
+    return any(_is_set(getattr(schema, name)) for name in Schema.__struct_fields__ if name not in ignored)
+
+
+def _is_set(value: object) -> bool:
+    return value is not None and value is not False and value is not UNSET

@@ -30,8 +30,8 @@ def compare_types(node: Node) -> None:
         node.findings.append(
             _TypeFinding(
                 "?type",
-                node.old_pointer + keyword,
-                node.new_pointer + keyword,
+                node.graph.old.keyword_pointer(old, keyword, node.old_pointer),
+                node.graph.new.keyword_pointer(new, keyword, node.new_pointer),
                 before,
                 after,
                 dimension,
@@ -73,8 +73,8 @@ def type_text(schema: Schema, dimension: str = "type") -> str:
 def type_aspect(finding: Finding, *, strong: bool, parameter: str) -> str:
     """What a change of type or format is in one place.
 
-    ``strong``: the media type tells ``1`` from ``"1"``. ``parameter``: "" outside of parameters, "value" for a parameter itself,
-    "property" below it.
+    ``strong``: the media type tells ``1`` from ``"1"``. ``parameter``: "" outside of parameters, "value" for a
+    parameter itself, "property" below it.
     """
     assert isinstance(finding, _TypeFinding)
     old, new = finding.pair

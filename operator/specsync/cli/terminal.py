@@ -1,0 +1,35 @@
+"""What commands print to: a terminal with its width and colours, or a pipe, which gets neither."""
+
+import os
+import shutil
+import sys
+
+
+def has_color() -> bool:
+    """On a terminal only, and not where the user asks for none (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def text_width() -> int:
+    """Columns that running text may take."""
+    return min(max(shutil.get_terminal_size((100, 24)).columns, 40), 140)
+
+
+def table_width() -> int | None:
+    """Columns that a table may take; None in a pipe, where nothing may be cut off."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+
+
+def write(output: bytes) -> None:
+    """Writes all of it to standard output; a reader that has seen enough (`| head`) is fine."""
+    try:
+        sys.stdout.buffer.write(output)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def fail(command: str, reason: str, code: int = 1) -> int:
+    """Says in one line why a command can't do what was asked, and returns the exit code."""
+    print(f"specsync {command}: {' '.join(reason.split())}", file=sys.stderr)
+    return code

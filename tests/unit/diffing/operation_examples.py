@@ -1,0 +1,187 @@
+"""The smallest pairs for the rules that aren't about schemas, by rule id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.diffing.documents import Tree, document, with_header, with_parameter, with_request, with_response
+from tests.unit.diffing.examples import LATER, OBJECT, PAST, SOON, TEXT, dated
+
+OK: Tree = {"responses": {"200": {"description": ""}}}
+
+
+def _operation(**fields: Any) -> Tree:
+    return document({"/pets": {"get": {**OK, **fields}, "put": OK}})
+
+
+def _gone(**fields: Any) -> tuple[Tree, Tree]:
+    """An operation of a path that stays."""
+    return _operation(**fields), document({"/pets": {"put": OK}})
+
+
+def _gone_path(**fields: Any) -> tuple[Tree, Tree]:
+    return document({"/pets": {"get": {**OK, **fields}}}), document()
+
+
+def _parameter(**fields: Any) -> Tree:
+    return document({"/pets": {"get": {**OK, "parameters": [{"name": "q", "in": "query", "schema": TEXT, **fields}]}}})
+
+
+def _path_parameter() -> tuple[Tree, Tree]:
+    parameter = {"name": "id", "in": "path", "required": True, "schema": TEXT}
+    path = "/pets/{id}"
+    return document({path: {"get": OK}}), document({path: {"get": {**OK, "parameters": [parameter]}}})
+
+
+def _shared_parameter(*, required: bool) -> tuple[Tree, Tree]:
+    parameter = {"name": "q", "in": "query", "required": required, "schema": TEXT}
+    return document({"/pets": {"get": OK}}), document({"/pets": {"get": OK, "parameters": [parameter]}})
+
+
+def _body(required: bool | None, *media_types: str) -> Tree:
+    if required is None:
+        return document({"/pets": {"post": OK}})
+    content = {name: {"schema": OBJECT} for name in media_types or ("application/json",)}
+    return document({"/pets": {"post": {**OK, "requestBody": {"required": required, "content": content}}}})
+
+
+def _without_schema(tree: Tree) -> Tree:
+    (operation,) = tree["paths"]["/pets"].values()
+    holder = operation.get("requestBody") or operation["responses"]["200"]
+    return document(
+        {
+            "/pets": {
+                method: {
+                    **fields,
+                    **(
+                        {"requestBody": {**holder, "content": {"application/json": {}}}}
+                        if "requestBody" in fields
+                        else {"responses": {"200": {**holder, "content": {"application/json": {}}}}}
+                    ),
+                }
+                for method, fields in tree["paths"]["/pets"].items()
+            }
+        }
+    )
+
+
+def _answers(*names: str) -> Tree:
+    content = {name: {"schema": OBJECT} for name in names}
+    return document({"/pets": {"get": {"responses": {"200": {"description": "", "content": content}}}}})
+
+
+def _statuses(*statuses: str) -> Tree:
+    return document({"/pets": {"get": {"responses": {status: {"description": ""} for status in statuses}}}})
+
+
+def _scheme(**fields: Any) -> Tree:
+    return document(components={"securitySchemes": {"Auth": fields}} if fields else {"securitySchemes": {}})
+
+
+def _flow(**fields: Any) -> Tree:
+    flow = {"authorizationUrl": "https://a.example/", "tokenUrl": "https://t.example/", "scopes": {"read": "Read"}}
+    return _scheme(type="oauth2", flows={"authorizationCode": {**flow, **fields}})
+
+
+def _breaking(old: str, new: str) -> tuple[Tree, Tree]:
+    pair = document({"/pets": {"get": OK}}, api_version=old), document(api_version=new)
+    return pair
+
+
+
+_PLAIN = _operation()
+_NO_HEADER = document({"/pets": {"get": {"responses": {"200": {"description": ""}}}}})
+_READ, _BOTH = [{"Auth": ["read"]}], [{"Auth": ["read", "write"]}]
+
+WHOLE: dict[str, tuple[Tree, Tree]] = {
+    "endpoint-added": (document(), _PLAIN),
+    "api-removed-without-deprecation": _gone(),
+    "api-removed-with-deprecation": _gone(**dated(None)),
+    "api-removed-before-sunset": _gone(**dated(LATER)),
+    "api-path-removed-without-deprecation": _gone_path(),
+    "api-path-removed-with-deprecation": _gone_path(**dated(None)),
+    "api-path-removed-before-sunset": _gone_path(**dated(LATER)),
+    "api-path-sunset-parse": _gone_path(**dated("soon")),
+    "endpoint-deprecated": (_PLAIN, _operation(**dated(None))),
+    "endpoint-deprecated-with-sunset": (_PLAIN, _operation(**dated(LATER))),
+    "endpoint-reactivated": (_operation(**dated(None)), _PLAIN),
+    "api-deprecated-sunset-parse": (_PLAIN, _operation(**dated("soon"))),
+    "api-deprecated-sunset-missing": (_PLAIN, _operation(**dated(None))),
+    "api-sunset-date-too-small": (_PLAIN, _operation(**dated(SOON))),
+    "sunset-deleted": (_operation(**dated(LATER)), _operation(**dated(None))),
+    "api-sunset-date-changed-too-small": (_operation(**dated(LATER)), _operation(**dated(PAST))),
+    "api-invalid-stability-level": (_PLAIN, _operation(**{"x-stability-level": "ga"})),
+    "api-stability-decreased": (_PLAIN, _operation(**{"x-stability-level": "beta"})),
+    "api-stability-increased": (_operation(**{"x-stability-level": "beta"}), _PLAIN),
+    "api-operation-id-removed": (_operation(operationId="a"), _operation(operationId="b")),
+    "api-operation-id-added": (_PLAIN, _operation(operationId="a")),
+    "api-tag-removed": (_operation(tags=["a"]), _PLAIN),
+    "api-tag-added": (_PLAIN, _operation(tags=["a"])),
+    "api-security-added": (_PLAIN, _operation(security=_READ)),
+    "api-security-removed": (_operation(security=_READ), _PLAIN),
+    "api-security-scope-added": (_operation(security=_READ), _operation(security=_BOTH)),
+    "api-security-scope-removed": (_operation(security=_BOTH), _operation(security=_READ)),
+    "api-global-security-added": (document(), document(security=_READ)),
+    "api-global-security-removed": (document(security=_READ), document()),
+    "api-global-security-scope-added": (document(security=_READ), document(security=_BOTH)),
+    "api-global-security-scope-removed": (document(security=_BOTH), document(security=_READ)),
+    "api-security-component-added": (_scheme(), _scheme(type="http", scheme="basic")),
+    "api-security-component-removed": (_scheme(type="http", scheme="basic"), _scheme()),
+    "api-security-component-type-changed": (
+        _scheme(type="http", scheme="basic"),
+        _scheme(type="openIdConnect", openIdConnectUrl="https://a.example/"),
+    ),
+    "api-security-component-oauth-url-changed": (_flow(), _flow(authorizationUrl="https://b.example/")),
+    "api-security-component-oauth-token-url-changed": (_flow(), _flow(tokenUrl="https://b.example/")),
+    "api-security-component-oauth-scope-added": (_flow(), _flow(scopes={"read": "Read", "write": "Write"})),
+    "api-security-component-oauth-scope-removed": (_flow(scopes={"read": "Read", "write": "Write"}), _flow()),
+    "api-security-component-oauth-scope-changed": (_flow(), _flow(scopes={"read": "Read all"})),
+    "api-version-not-bumped": _breaking("1.0.0", "1.0.0"),
+    "api-version-decreased": _breaking("1.1.0", "1.0.0"),
+    "api-major-version-not-bumped": _breaking("1.0.0", "1.1.0"),
+    "webhook-added": (document(), document(webhooks={"sold": {"post": OK}})),
+    "webhook-removed": (document(webhooks={"sold": {"post": OK}}), document()),
+    "api-schema-removed": (document(components={"schemas": {"Pet": OBJECT}}), document()),
+    "request-body-added-required": (_body(None), _body(True)),
+    "request-body-added-optional": (_body(None), _body(False)),
+    "request-body-removed": (_body(True), _body(None)),
+    "request-body-became-required": (_body(False), _body(True)),
+    "request-body-became-optional": (_body(True), _body(False)),
+    "request-body-media-type-added": (_body(True), _body(True, "application/json", "text/csv")),
+    "request-body-media-type-removed": (_body(True, "application/json", "text/csv"), _body(True)),
+    "request-body-media-type-schema-added": (_without_schema(with_request(OBJECT)), with_request(OBJECT)),
+    "request-body-media-type-schema-removed": (with_request(OBJECT), _without_schema(with_request(OBJECT))),
+    "response-body-media-type-schema-added": (_without_schema(with_response(OBJECT)), with_response(OBJECT)),
+    "response-body-media-type-schema-removed": (with_response(OBJECT), _without_schema(with_response(OBJECT))),
+    "response-media-type-added": (_answers("application/json"), _answers("application/json", "text/csv")),
+    "response-media-type-removed": (_answers("application/json", "text/csv"), _answers("application/json")),
+    "response-media-type-name-changed": (_answers("application/json"), _answers("application/a+json;v=2")),
+    "response-media-type-name-generalized": (_answers("application/a+json"), _answers("application/json")),
+    "response-media-type-name-specialized": (_answers("application/json"), _answers("application/a+json")),
+    "response-success-status-added": (_statuses("200"), _statuses("200", "201")),
+    "response-success-status-removed": (_statuses("200", "201"), _statuses("200")),
+    "response-non-success-status-added": (_statuses("200"), _statuses("200", "404")),
+    "response-non-success-status-removed": (_statuses("200", "404"), _statuses("200")),
+    "response-header-added": (_NO_HEADER, with_header(TEXT)),
+    "required-response-header-removed": (with_header(TEXT, required=True), _NO_HEADER),
+    "optional-response-header-removed": (with_header(TEXT), _NO_HEADER),
+    "response-header-became-optional": (with_header(TEXT, required=True), with_header(TEXT)),
+    "new-required-request-parameter": (_PLAIN, _parameter(required=True)),
+    "new-optional-request-parameter": (_PLAIN, _parameter()),
+    "new-request-path-parameter": _path_parameter(),
+    "new-required-request-default-parameter-to-existing-path": _shared_parameter(required=True),
+    "new-optional-request-default-parameter-to-existing-path": _shared_parameter(required=False),
+    "request-parameter-removed": (_parameter(), _PLAIN),
+    "request-parameter-removed-with-deprecation": (_parameter(**dated(None)), _PLAIN),
+    "request-parameter-removed-before-sunset": (_parameter(**dated(LATER)), _PLAIN),
+    "request-parameter-sunset-parse": (_parameter(**dated("soon")), _PLAIN),
+    "request-parameter-became-required": (_parameter(), _parameter(required=True)),
+    "request-parameter-became-optional": (_parameter(required=True), _parameter()),
+    "request-parameter-deprecated": (_parameter(), _parameter(**dated(None))),
+    "request-parameter-deprecated-sunset-missing": (_parameter(), _parameter(**dated(None))),
+    "request-parameter-sunset-date-too-small": (_parameter(), _parameter(**dated(SOON))),
+    "request-parameter-reactivated": (_parameter(**dated(None)), _parameter()),
+    "request-parameter-sunset-deleted": (_parameter(**dated(LATER)), _parameter(**dated(None))),
+    "request-parameter-sunset-date-changed-too-small": (_parameter(**dated(LATER)), _parameter(**dated(PAST))),
+    "request-parameter-default-value-added": (with_parameter(TEXT), with_parameter({**TEXT, "default": "a"})),
+}
