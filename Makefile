@@ -33,7 +33,7 @@ lock: .venv/.ready ## pin the requirements again, with hashes
 controlplane: .venv/.ready ## get etcd, kube-apiserver, kube-controller-manager and kubectl (built once, then cached)
 	@$(PY) -m devcluster build
 
-run: controlplane ## start a control plane and the operator, and give a tour (ONCE=1 ends after it, CLUSTER=current uses yours)
+run: $(if $(CLUSTER),.venv/.ready,controlplane) ## start a control plane and the operator, and give a tour (ONCE=1 ends after it, CLUSTER=current uses yours)
 	@$(PY) -m tour $(if $(ONCE),--once) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 test: check unit integration ## all checks and all tests

@@ -96,4 +96,4 @@ def parse_minor(version: str) -> tuple[int, int]:
 KUBERNETES = GoModule("kubernetes", source="k8s.io/kubernetes", minutes="5 to 12 minutes", stamped=True)
 ETCD = GoModule("etcd", source="go.etcd.io/etcd/server/v3", minutes="about a minute", names={"server": "etcd"})
 OASDIFF = GoModule("oasdiff", source="github.com/oasdiff/oasdiff", minutes="about a minute")
-"""The peer that `make bench-diff` measures beside us."""
+"""The peer that `make bench-diff` measures beside us, in the version that the conformance data was made with."""

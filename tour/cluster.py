@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devcluster import ControlPlane, DevclusterError, find_binaries
+from devcluster import ControlPlane, find_binaries
 from devcluster.controlplane import environment
 from devcluster.credentials import write_private
 from devcluster.gomodules import KUBERNETES
@@ -72,7 +72,7 @@ def development_cluster(state: Path, terminal: Terminal) -> Iterator[Cluster]:
     folder = StateFolder(state / "devcluster")
     binaries = find_binaries(say=terminal.note)
     if folder.is_up():
-        terminal.say(f"The development cluster of {folder.path.name} is running already: the tour uses it, and stays out of its end.")
+        terminal.say("The project's development cluster is running already: the tour uses it and lets it run on.")
         with _cluster(state, environment(folder, binaries, folder.kubeconfig), owned=False) as cluster:
             yield cluster
         return
@@ -91,7 +91,7 @@ def current_cluster(state: Path, terminal: Terminal) -> Iterator[Cluster]:
     if shutil.which("kubectl") is None:
         raise TourFailed("CLUSTER=current needs kubectl in PATH: install it, or leave CLUSTER out")
     with _cluster(state, {}, owned=False) as cluster:
-        terminal.say(f"The current context is {cluster.context}, at {cluster.server}. In that cluster the tour creates:")
+        terminal.say(f"The current context is {cluster.context}, at {cluster.server}. There the tour creates:")
         for line in (
             "the CustomResourceDefinitions of specsync.dev, and one of its own: orders.tour.specsync.dev",
             "the namespace specsync-system with service accounts, and ClusterRoles with their bindings",
@@ -126,7 +126,10 @@ def _cluster(
     )
     target = configuration["clusters"][0]["cluster"]
     if target.get("insecure-skip-tls-verify"):
-        raise TourFailed(f"context {cluster.context} doesn't verify the API server's certificate, and specsync always does")
+        raise TourFailed(
+            f"context {cluster.context} doesn't verify the API server's certificate, and specsync always does: "
+            "use a context with a certificate-authority"
+        )
     write_private(cluster.kubeconfig, json.dumps(configuration, indent=2))
     if "certificate-authority-data" in target:
         cluster.authority.write_bytes(base64.b64decode(target["certificate-authority-data"]))
@@ -157,6 +160,3 @@ def _minified(settings: dict[str, str]) -> dict[str, Any]:
 def _path(settings: dict[str, str]) -> str:
     """PATH with specsync and kubectl-specsync, which are beside this Python."""
     return f"{Path(sys.executable).parent}{os.pathsep}{settings.get('PATH', os.environ.get('PATH', os.defpath))}"
-
-
-__all__ = ["NAMESPACE", "Cluster", "DevclusterError", "current_cluster", "development_cluster"]

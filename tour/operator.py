@@ -2,13 +2,12 @@
 
 import contextlib
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
+from devcluster.components import free_port
 from devcluster.deadline import wait_until
 from devcluster.processes import Processes
 from tour.cluster import Cluster
@@ -83,17 +82,14 @@ def _start(role: str, cluster: Cluster, shell: Shell, terminal: Terminal, proces
     """Returns the port of its probes."""
     token = shell.read(f"kubectl create token specsync-{role} -n {OPERATOR_NAMESPACE} --duration=24h").decode().strip()
     kubeconfig = cluster.kubeconfig_with_token(f"specsync-{role}", token)
-    port = _free_port()
-    words = [role, "--kubeconfig", _shown(kubeconfig), "--probes-port", str(port)]
+    port = free_port()
+    words = [role, "--kubeconfig", shown_path(kubeconfig), "--probes-port", str(port)]
     if role == "worker":
         words += ["--allow-host", cluster.address]
-    terminal.command(" ".join(["specsync", *words, "&"]))
+    pairs = [" ".join(words[start : start + 2]) for start in range(1, len(words), 2)]
+    terminal.command(" \\\n    ".join([f"specsync {role}", *pairs]) + " &")
     processes.start(role, [sys.executable, "-m", "specsync.cli.main", *words, "--log-format", "text"])
     return port
-
-
-def _shown(path: Path) -> str:
-    return shown_path(path)
 
 
 def _wait_until_ready(role: str, port: int, operator: Operator) -> None:
@@ -108,9 +104,3 @@ def _wait_until_ready(role: str, port: int, operator: Operator) -> None:
             return False
 
     wait_until(ready, what=f"`specsync {role}` to become ready", timeout=_READY_WITHIN, interval=0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

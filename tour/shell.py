@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tour.terminal import Terminal
 
 PROJECT = Path(__file__).parent.parent
+
+_LOOK_SECONDS = 0.5
 
 
 class TourFailed(Exception):
@@ -21,17 +25,18 @@ class Shell:
 
     def __init__(self, terminal: Terminal, environment: Mapping[str, str]) -> None:
         self.environment = os.environ | dict(environment)
+        self.watch: Callable[[], str | None] = lambda: None  # what may end while a command runs, and why it did
         self._terminal = terminal
 
-    def show(self, command: str, *, timeout: float = 60, codes: tuple[int, ...] = (0,)) -> str:
-        """Prints a command and its output, and returns the output. `timeout` is seconds.
+    def show(self, command: str, *, timeout: float = 60, codes: tuple[int, ...] = (0,), hang: str | None = None) -> str:
+        """Prints a command and its output, and returns the output. `timeout` is seconds; `hang` as in Terminal.output.
 
         Raises TourFailed when it ends with another exit code than those.
         """
         self._terminal.command(command)
         outcome = self._run(command, timeout)
         text = outcome.stdout.decode(errors="replace")
-        self._terminal.output(text)
+        self._terminal.output(text, hang)
         if outcome.returncode not in codes:
             raise TourFailed(f"`{_first_line(command)}` ended with exit code {outcome.returncode}")
         return text
@@ -51,20 +56,37 @@ class Shell:
         return self._run(command, 60).returncode == 0
 
     def _run(self, command: str, timeout: float) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(  # noqa: S602 - the tour's own commands, which users may paste into a shell
-                command,
-                shell=True,
-                cwd=PROJECT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TourFailed(f"`{_first_line(command)}` took longer than {timeout:g} s") from None
+        with subprocess.Popen(  # noqa: S602 - the tour's own commands, which users may paste into a shell
+            command,
+            shell=True,
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, to be ended with all that the shell has started
+        ) as process:
+            try:
+                output = self._output(process, command, timeout)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+            return subprocess.CompletedProcess(command, process.returncode, output)
+
+    def _output(self, process: subprocess.Popen[bytes], command: str, timeout: float) -> bytes:
+        """All that it writes until its end; gives up when time is up, or when something has ended meanwhile."""
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                output, _ = process.communicate(timeout=_LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                failure = self.watch()
+                if failure:
+                    raise TourFailed(f"{failure} during `{_first_line(command)}`") from None
+                if time.monotonic() > end:
+                    raise TourFailed(f"`{_first_line(command)}` took longer than {timeout:g} s") from None
+            else:
+                return output
 
 
 def _first_line(command: str) -> str:

@@ -36,11 +36,27 @@ class Terminal:
         for line in rest:
             self._print(line)
 
-    def output(self, text: str) -> None:
-        """What a command printed. Lines that are too long for a terminal are cut, and show it."""
+    def output(self, text: str, hang: str | None = None) -> None:
+        """What a command printed. Lines that are too long for a terminal are cut, and show it.
+
+        Where `hang` names a table's last column they are wrapped below its title instead.
+        """
+        columns, margin = self._columns(), 0
         for line in text.splitlines():
-            fits = not self.interactive or len(line) <= self._columns()
-            self._print(line if fits else line[: self._columns() - 1] + "…")
+            if hang and not margin:
+                margin = max(0, line.find(hang))
+            if not self.interactive or len(line) <= columns:
+                self._print(line)
+            elif margin:
+                wrapped = textwrap.wrap(line[margin:], columns - margin, break_on_hyphens=False)
+                self._print(("\n" + " " * margin).join([line[:margin] + wrapped[0], *wrapped[1:]]))
+            else:
+                self._print(line[: columns - 1] + "…")
+
+    def verbatim(self, *lines: str) -> None:
+        """Lines to be copied, so never cut."""
+        for line in lines:
+            self._print(f"  {line}")
 
     def note(self, text: str) -> None:
         """Something beside the tour: progress, cleaning up."""

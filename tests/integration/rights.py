@@ -29,7 +29,7 @@ WORKER = (
     | rights("get patch", GROUP, "syncjobs/status")
     | rights("get create", GROUP, "specsnapshots", "changesets")
     | rights("get create patch delete", "", "configmaps")
-    | rights("get", "", "secrets")
+    | rights("get", "", "secrets", "services")
     | rights("create", "", "events")
     | DEFINITIONS
 )

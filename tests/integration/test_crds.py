@@ -37,6 +37,10 @@ def from_url(url: Any = URL, **more: Any) -> Patch:
     return dependency({"source": {"url": url, **more}})
 
 
+def from_service(**more: Any) -> Patch:
+    return dependency({"source": {"serviceRef": {**SERVICE, **more}}})
+
+
 def with_field(field: str, value: Any) -> Patch:
     return dependency({"source": {"url": URL}, field: value})
 
@@ -63,7 +67,7 @@ def refusal(cluster: ControlPlane, space: str, body: Patch, *flags: str) -> str:
     return caught.value.stderr
 
 
-EXACTLY_ONE = "spec.source: Invalid value: set exactly one of source.url and source.configMapRef"
+EXACTLY_ONE = "spec.source: Invalid value: set exactly one of source.url, source.configMapRef and source.serviceRef"
 BAD_URL = (
     "url must be http or https with a host, without spaces and '#', for example https://api.example.com/openapi.json"
 )
@@ -71,17 +75,43 @@ USER_INFO = "url must not hold user info: put the credentials into a Secret and 
 BAD_INTERVAL = "interval must be a duration of at least 10s, for example 15m or 6h"
 BAD_TIMEOUT = "timeout must be a duration between 1s and 5m, for example 60s"
 DECREASING = "health thresholds must not decrease: degradedAfter (default 3) <= unhealthyAfter"
-URL_ONLY = "source.secretRef and source.certSecretRef go with source.url only: leave them out"
+NO_SECRETS = "source.secretRef and source.certSecretRef don't go with source.configMapRef: leave them out"
+BAD_PATH = "path must begin with '/' and have no spaces and no '#', for example /openapi.json"
 SCHEDULED = (
     "spec.trigger: Invalid value: Scheduled is for the operator's own jobs: write trigger: Manual, or leave it out"
 )
 CONFIG_MAP = {"name": "specs", "key": "openapi.yaml"}
+SERVICE: Patch = {"name": "orders", "port": 8080, "path": "/openapi.json"}
 
 REFUSED_DEPENDENCIES: dict[str, tuple[Patch, str]] = {
     "no spec": ({k: v for k, v in dependency().items() if k != "spec"}, "spec: Required value"),
     "no source": (dependency({}), "spec.source: Required value"),
     "empty source": (dependency({"source": {}}), EXACTLY_ONE),
     "two sources": (from_url(configMapRef=CONFIG_MAP), EXACTLY_ONE),
+    "url and service": (from_url(serviceRef=SERVICE), EXACTLY_ONE),
+    "service without port": (
+        dependency({"source": {"serviceRef": {"name": "orders", "path": "/"}}}),
+        "spec.source.serviceRef.port: Required value",
+    ),
+    "service without path": (
+        dependency({"source": {"serviceRef": {"name": "orders", "port": 80}}}),
+        "spec.source.serviceRef.path: Required value",
+    ),
+    "service on port 0": (from_service(port=0), "spec.source.serviceRef.port in body should be greater than or equal"),
+    "service on port 65536": (from_service(port=65536), "spec.source.serviceRef.port in body should be less than"),
+    "service in another namespace": (
+        from_service(namespace="team-b"),
+        'unknown field "spec.source.serviceRef.namespace"',
+    ),
+    "service by a name with a path": (
+        from_service(name="orders/../x"),
+        "must be the name of a Service: lower-case letters, digits, '-' and '.', for example my-api",
+    ),
+    "service by ftp": (from_service(scheme="ftp"), 'supported values: "http", "https"'),
+    "service with a relative path": (from_service(path="openapi.json"), BAD_PATH),
+    "service with a host as path": (from_service(path="@evil.example/"), BAD_PATH),
+    "service with a fragment": (from_service(path="/openapi.json#/paths"), BAD_PATH),
+    "service with a line break": (from_service(path="/\nHost: evil.example"), BAD_PATH),
     "unknown field": (dependency({"source": {"url": URL}, "intervall": "1h"}), 'unknown field "spec.intervall"'),
     "unknown source": (dependency({"source": {"git": "x"}}), 'unknown field "spec.source.git"'),
     "url without scheme": (from_url("api.example.com/openapi.json"), BAD_URL),
@@ -118,11 +148,11 @@ REFUSED_DEPENDENCIES: dict[str, tuple[Patch, str]] = {
     "timeout of words": (from_url(timeout="soon"), BAD_TIMEOUT),
     "secretRef with configMapRef": (
         dependency({"source": {"configMapRef": CONFIG_MAP, "secretRef": {"name": "token"}}}),
-        URL_ONLY,
+        NO_SECRETS,
     ),
     "certSecretRef with configMapRef": (
         dependency({"source": {"configMapRef": CONFIG_MAP, "certSecretRef": {"name": "ca"}}}),
-        URL_ONLY,
+        NO_SECRETS,
     ),
     "secretRef without name": (from_url(secretRef={}), "spec.source.secretRef.name: Required value"),
     "secretRef to a path": (
@@ -200,6 +230,16 @@ def test_bad_sync_job_is_refused_with_what_to_write(cluster: ControlPlane, space
         from_url("https://api.example.com/x", secretRef={"name": "my.token"}, timeout="1s"),
         from_url(certSecretRef={"name": "ca"}, timeout="5m"),
         dependency({"source": {"configMapRef": CONFIG_MAP}}),
+        from_service(),
+        dependency(
+            {
+                "source": {
+                    "serviceRef": {**SERVICE, "scheme": "https", "path": "/v3/api-docs?group=x"},
+                    "secretRef": {"name": "login"},
+                    "certSecretRef": {"name": "ca"},
+                }
+            }
+        ),
         with_field("interval", "10s"),
         with_field("interval", "1h30m"),
         with_field("interval", "1.5h"),

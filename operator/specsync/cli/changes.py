@@ -13,6 +13,7 @@ from specsync.cli.reading import add_connection_arguments, find, run_reading
 from specsync.cli.terminal import has_color, text_width, write
 from specsync.diffing import Comparison
 from specsync.diffing.report import text
+from specsync.diffing.report.plain import plain
 from specsync.kube.client import ApiError, KubeClient
 from specsync.resources import ChangeSet
 from specsync.resources.changeset import ChangeSetSpec, SnapshotPointer
@@ -92,4 +93,5 @@ def _heading(spec: ChangeSetSpec) -> str:
 
 
 def _version(pointer: SnapshotPointer) -> str:
-    return f"{pointer.version} ({pointer.snapshot})" if pointer.version else pointer.snapshot
+    version = plain(pointer.version)
+    return f"{version} ({pointer.snapshot})" if version else pointer.snapshot

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,8 @@ from specsync.cli.logs import configure_logging
 from specsync.cli.probes import Probes
 from specsync.controller.app import Controller, ControllerSettings
 from specsync.fetching.guard import Exceptions, Guard
+from specsync.fetching.politeness import HostLimits
+from specsync.fetching.proxy import Proxy
 from specsync.kube.client import KubeClient
 from specsync.kube.connection import ConnectionError
 from specsync.kube.leases import LeaseTiming
@@ -84,6 +88,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let documents be fetched from this private network; may be repeated",
     )
     parser.add_argument(
+        "--host-concurrency",
+        type=int,
+        default=4,
+        metavar="N",
+        help="requests at once to one host; 0 for no limit (%(default)s)",
+    )
+    parser.add_argument(
+        "--host-rate",
+        type=float,
+        default=5.0,
+        metavar="N",
+        help="requests a second to one host; 0 for no limit (%(default)s)",
+    )
+    parser.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="fetch documents through this HTTP proxy, http://host:port; one with a password by SPECSYNC_PROXY only",
+    )
+    parser.add_argument(
+        "--contact", metavar="URL", help="whom vendors may ask about the requests: a link for the User-Agent"
+    )
+    parser.add_argument(
         "--max-document-mib", type=int, default=64, metavar="MIB", help="refuse larger documents (64 MiB)"
     )
     parser.add_argument(
@@ -106,19 +132,42 @@ def run(options: argparse.Namespace, pause: Pause = lambda _: None) -> int:
         print("specsync: --lease-duration must be at least twice --heartbeat", file=sys.stderr)
         return 2
     try:
-        guard = Guard(Exceptions.parse(hosts=options.allow_host, cidrs=options.allow_cidr))
+        guard = _guard(options)
+        user_agent = _user_agent(options.contact)
     except ValueError as error:
         print(f"specsync: {error}", file=sys.stderr)
         return 2
     try:
-        uvloop.run(_operate(options, guard, pause))
+        uvloop.run(_operate(options, guard, user_agent, pause))
     except ConnectionError as error:
         print(f"specsync: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-async def _operate(options: argparse.Namespace, guard: Guard, pause: Pause) -> None:
+def _guard(options: argparse.Namespace) -> Guard:
+    """Raises ValueError, which says what to write."""
+    if options.host_concurrency < 0 or not 0 <= options.host_rate < math.inf:
+        raise ValueError("--host-concurrency and --host-rate are numbers from 0 on; 0 lifts the limit")
+    if "@" in (options.proxy or ""):
+        raise ValueError("--proxy has a password in it, which the process list shows: put the URL in SPECSYNC_PROXY")
+    proxy = options.proxy or os.environ.get("SPECSYNC_PROXY")
+    return Guard(
+        Exceptions.parse(hosts=options.allow_host, cidrs=options.allow_cidr),
+        proxy=Proxy.parse(proxy) if proxy else None,
+        limits=HostLimits(options.host_concurrency, options.host_rate),
+    )
+
+
+def _user_agent(contact: str | None) -> str:
+    if contact is None:
+        return WorkerSettings.user_agent
+    if not re.fullmatch(r"(https?://|mailto:)[\x21-\x27\x2a-\x7e]{3,200}", contact):
+        raise ValueError("--contact isn't a link: write https://example.com/about or mailto:api-team@example.com")
+    return f"{WorkerSettings.user_agent} (+{contact})"
+
+
+async def _operate(options: argparse.Namespace, guard: Guard, user_agent: str, pause: Pause) -> None:
     identity = new_worker_id()
     timing = LeaseTiming(heartbeat=options.heartbeat, duration=options.lease_duration)
     with_controller = options.command in ("run", "controller")
@@ -157,6 +206,7 @@ async def _operate(options: argparse.Namespace, guard: Guard, pause: Pause) -> N
                 children=options.children,
                 child_memory=options.child_memory_mib * 1024**2,
                 max_document_bytes=options.max_document_mib * 1024**2,
+                user_agent=user_agent,
             )
             worker = Worker(client, settings, guard, identity, pause)
             runs.append(worker.run)

@@ -1,4 +1,4 @@
-"""`specsync snapshot show|operations|raw NAME`: what a SpecSnapshot holds."""
+"""`specsync snapshot show|operations|findings|raw NAME`: what a SpecSnapshot holds."""
 
 import argparse
 import textwrap
@@ -8,23 +8,30 @@ import msgspec
 from specsync.blobs.configmap import ConfigMapBlobs, blob_name
 from specsync.cli.reading import add_connection_arguments, find, run_reading
 from specsync.cli.terminal import has_color, table_width, text_width, write
+from specsync.diffing.report.plain import plain
 from specsync.kube.client import KubeClient
 from specsync.openapi.canonical import OperationSummary
+from specsync.openapi.validation import Report
 from specsync.resources import SpecSnapshot
 from specsync.resources.blobref import BlobRef
 from specsync.resources.dependency import DependencyStatus
 from specsync.resources.meta import to_wire
 
 _LABEL = 12  # columns of the names in `show`
+_DOMAINS = 10  # domains named in `show`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Show what a SpecSnapshot holds. show: what it is and where its content is; operations: the list of its "
-        "operations; raw: the document as it was served, byte by byte."
+        "operations; findings: where it breaks the OpenAPI specification; raw: the document as it was served, "
+        "byte by byte."
     )
     parser.add_argument(
-        "view", choices=("show", "operations", "raw"), metavar="show|operations|raw", help="what to show"
+        "view",
+        choices=("show", "operations", "findings", "raw"),
+        metavar="show|operations|findings|raw",
+        help="what to show",
     )
     parser.add_argument("name", metavar="NAME", help="the SpecSnapshot's name, or dep/NAME: that Dependency's latest")
     add_connection_arguments(parser)
@@ -40,6 +47,9 @@ def run(options: argparse.Namespace) -> int:
             return await ConfigMapBlobs(client).get(namespace, blobs.raw)
         if options.view == "show":
             return _as_json(snapshot) if options.output == "json" else _description(snapshot).encode()
+        if options.view == "findings":
+            content = await ConfigMapBlobs(client).get(namespace, blobs.findings) if blobs.findings else None
+            return _findings(snapshot, content, as_json=options.output == "json")
         content = await ConfigMapBlobs(client).get(namespace, blobs.operations)
         if options.output == "json":
             return msgspec.json.format(content, indent=2) + b"\n"
@@ -63,20 +73,43 @@ def _as_json(snapshot: SpecSnapshot) -> bytes:
 
 def _description(snapshot: SpecSnapshot) -> str:
     spec = snapshot.spec
-    title = f"{spec.title} {spec.version}".strip()
+    title = plain(f"{spec.title} {spec.version}".strip())
     lines = [f"\x1b[1m{title}\x1b[0m" if has_color() else title]
     lines += _field("Snapshot", f"{snapshot.metadata.name} of Dependency {spec.dependency}")
     lines += _field("Previous", spec.previous or "none: this was a first sync")
     lines += _field("Fetched", f"{spec.fetched_at:%Y-%m-%d %H:%M:%S} UTC")
     lines += _field("Format", spec.format)
     lines += _field("Operations", str(spec.operations))
-    lines += _field("Domains", f"{len(spec.domains)}: {', '.join(spec.domains)}" if spec.domains else "none")
+    lines += _field("Domains", _domains(spec.domains))
+    if spec.monitor is not None:
+        part = [*spec.monitor.domains, *spec.monitor.endpoints]
+        lines += _field("Monitor", f"a part of the contract: {', '.join(map(plain, part))}")
+    lines += _field("Findings", str(spec.findings or "none"))
     lines += _field("Digests", f"canonical {spec.digests.canonical}")
     lines += _field("", f"raw       {spec.digests.raw}")
-    places = (("raw", spec.blobs.raw), ("canonical", spec.blobs.canonical), ("operations", spec.blobs.operations))
+    places = [("raw", spec.blobs.raw), ("canonical", spec.blobs.canonical), ("operations", spec.blobs.operations)]
+    if spec.blobs.findings is not None:
+        places.append(("findings", spec.blobs.findings))
     for number, (content, ref) in enumerate(places):
         lines += _field("" if number else "Blobs", f"{content:<10} {_size(ref.size):>8}  {_place(ref)}")
     return "\n".join(lines) + "\n"
+
+
+def _findings(snapshot: SpecSnapshot, content: bytes | None, *, as_json: bool) -> bytes:
+    """A line for each: severity, place, message."""
+    report = msgspec.json.decode(content, type=Report) if content else Report(format=snapshot.spec.format)
+    if as_json:
+        return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    lines = [f"{each.severity}: {plain(each.place)}: {plain(each.message)}" for each in report.findings]
+    more = report.errors + report.warnings - len(report.findings)
+    if more > 0:
+        lines.append(f"and {'' if report.complete else 'at least '}{more:,} more")
+    return "".join(f"{line}\n" for line in [*lines, report.counted]).encode("utf-8", "replace")
+
+
+def _domains(domains: list[str]) -> str:
+    more = f" and {len(domains) - _DOMAINS} more" if len(domains) > _DOMAINS + 1 else ""
+    return (", ".join(map(plain, domains[:_DOMAINS] if more else domains)) or "none") + more
 
 
 def _field(name: str, text: str) -> list[str]:
@@ -112,7 +145,7 @@ def _table(operations: list[OperationSummary]) -> str:
     rows = [("METHOD", "PATH", "DOMAIN", "OPERATION")]
     for operation in operations:
         name = (operation.operation_id or "") + (" (deprecated)" if operation.deprecated else "")
-        rows.append((operation.method, operation.path, operation.domain, name.strip()))
+        rows.append((operation.method, plain(operation.path), plain(operation.domain), plain(name.strip())))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     most = table_width()
     lines = []

@@ -1,7 +1,6 @@
 """What commands print to: a terminal with its width and colours, or a pipe, which gets neither."""
 
 import os
-import shutil
 import sys
 
 
@@ -12,12 +11,24 @@ def has_color() -> bool:
 
 def text_width() -> int:
     """Columns that running text may take."""
-    return min(max(shutil.get_terminal_size((100, 24)).columns, 40), 140)
+    return min(max(_columns(), 40), 140)
 
 
 def table_width() -> int | None:
     """Columns that a table may take; None in a pipe, where nothing may be cut off."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+    return _columns() if sys.stdout.isatty() else None
+
+
+def _columns() -> int:
+    """As ``shutil.get_terminal_size`` finds them; importing that takes longer than all else here."""
+    try:
+        return int(os.environ["COLUMNS"]) or 100
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 100
+    except (OSError, ValueError):
+        return 100
 
 
 def write(output: bytes) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from specsync.kube.client import Conflict, Invalid, KubeClient, NotFound
 from specsync.resources import Dependency, SyncJob
+from specsync.resources.dependency import SyncError
 from specsync.resources.jobstatus import finished_status, unfinished_status
 from specsync.resources.meta import ObjectMeta, now, owner_reference, to_wire
 from specsync.resources.reasons import Reason
@@ -62,7 +63,10 @@ async def refuse_retry(client: KubeClient, job: SyncJob, request: str) -> SyncJo
 
 async def end(client: KubeClient, job: SyncJob, phase: Phase, reason: Reason, message: str) -> SyncJob | None:
     """Ends a pending job that nobody holds. None where it was claimed meanwhile."""
-    return await _write(client, job, finished_status(job.status, phase, reason, message, now()))
+    status = job.status
+    if phase == "Failed":
+        status = replace(status, error=SyncError(stage="admission", reason=reason, message=message))
+    return await _write(client, job, finished_status(status, phase, reason, message, now()))
 
 
 async def _write(client: KubeClient, job: SyncJob, status: SyncJobStatus) -> SyncJob | None:

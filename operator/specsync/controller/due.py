@@ -25,7 +25,11 @@ def next_due(dependency: Dependency, started: dt.datetime, min_interval: float) 
 def scheduled_job_name(dependency: Dependency) -> str | None:
     """The name of the scheduled job for the persisted due time: two schedulers can't make two."""
     due = dependency.status.next_sync_time
-    return None if due is None else f"{dependency.metadata.name}-{int(due.timestamp())}"
+    return None if due is None else job_name_at(dependency, due)
+
+
+def job_name_at(dependency: Dependency, due: dt.datetime) -> str:
+    return f"{dependency.metadata.name}-{int(due.timestamp())}"
 
 
 def requested_job_name(dependency: Dependency, value: str) -> str:

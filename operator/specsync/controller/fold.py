@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from specsync.controller import health
+from specsync.controller.conditions import of_the_document
 from specsync.controller.due import next_due
 from specsync.resources import Dependency, SyncJob
 from specsync.resources.dependency import (
@@ -53,6 +54,7 @@ def fold(dependency: Dependency, job: SyncJob, min_interval: float, at: dt.datet
             error=job.status.error if job.status.phase == "Failed" else None,
         ),
         last_handled_request=_handled(status.last_handled_request, job),
+        conditions=of_the_document(dependency, job, at),
     )
     if job.status.phase != "Succeeded":
         return status
@@ -66,7 +68,7 @@ def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob)
     found = []
     if job.status.result == "Baseline" and after.current is not None:
         info = after.current
-        text = f"first snapshot {info.snapshot}: {info.title} {info.version}, {info.operations} operations"
+        text = f"{_baseline(before, job)} {info.snapshot}: {info.title} {info.version}, {info.operations} operations"
         found.append(Announcement("Normal", Reason.BASELINE_CREATED, text))
     error = job.status.error
     if job.status.phase == "Failed" and error is not None:
@@ -79,6 +81,13 @@ def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob)
     elif job.status.phase == "Succeeded" and before.health.consecutive_failures:
         found.append(Announcement("Normal", Reason.RECOVERED, "a sync succeeded again"))
     return found
+
+
+def _baseline(before: DependencyStatus, job: SyncJob) -> str:
+    if before.baseline is None:
+        return "first snapshot"
+    why = next((r.message for r in job.status.stages if r.name == "diff" and r.message), "")
+    return f"{why}: snapshot" if why else "new baseline"
 
 
 def _health_change(state: HealthState, failures: int, name: str) -> Announcement:

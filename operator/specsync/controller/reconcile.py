@@ -12,18 +12,20 @@ from msgspec.structs import replace
 
 from specsync.controller import admission, retention
 from specsync.controller.conditions import summarise
-from specsync.controller.due import next_due, requested_job_name, scheduled_job_name
+from specsync.controller.due import job_name_at, next_due, requested_job_name, scheduled_job_name
 from specsync.controller.fold import announcements, fold
 from specsync.kube.client import Invalid, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.kube.store import Store
 from specsync.resources import Dependency, SpecSnapshot, SyncJob
-from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, HandledRequest
+from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, HandledRequest, Health
 from specsync.resources.meta import now, to_wire
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import RETRY_REQUESTED_AT, Phase
 
 log = structlog.get_logger()
+
+_ORPHAN_SECONDS = 5.0  # how long a job waits for a Dependency that isn't there yet
 
 
 class Outdated(Exception):
@@ -58,14 +60,13 @@ class Reconciler:
         """
         dependency = self._dependencies.get(namespace, name)
         if dependency is None:
-            await self._end_orphans(namespace, name)
-            return None
+            return await self._end_orphans(namespace, name)
         if dependency.metadata.deletion_timestamp is not None:
             return None
         await self._end_cancelled(dependency)
-        dependency = await self._accept_spec(dependency)
         dependency = await self._fold_scheduled(dependency)
         dependency = await self._bring_active_forward(dependency)
+        dependency = await self._accept_spec(dependency)
         dependency = await self._start_requested(dependency)
         dependency = await self._retry_failed(dependency)
         dependency = await self._admit_next(dependency)
@@ -75,11 +76,15 @@ class Reconciler:
 
     # Steps, in their order
 
-    async def _end_orphans(self, namespace: str, name: str) -> None:
-        """Jobs for a Dependency that isn't there fail; a GET makes sure that it isn't just not seen yet."""
+    async def _end_orphans(self, namespace: str, name: str) -> float | None:
+        """Jobs for a Dependency that isn't there fail, but not at once: one `kubectl apply` may bring both."""
         waiting = [job for job in self._jobs.owned_by(namespace, name) if job.status.phase == "Pending"]
         if not waiting:
-            return
+            return None
+        youngest = max(job.metadata.creation_timestamp or now() for job in waiting)
+        patience = _ORPHAN_SECONDS - (now() - youngest).total_seconds()
+        if patience > 0:
+            return patience
         try:
             self._dependencies.put(await self._client.get(Dependency, namespace, name))
             raise Outdated
@@ -88,6 +93,7 @@ class Reconciler:
         text = f"Dependency {name} doesn't exist in namespace {namespace}: create it first, or correct spec.target.name"
         for job in waiting:
             await self._end(job, "Failed", Reason.TARGET_NOT_FOUND, text)
+        return None
 
     async def _end_cancelled(self, dependency: Dependency) -> None:
         """Pending jobs that a user cancelled. Running ones are their workers' to end."""
@@ -96,22 +102,26 @@ class Reconciler:
                 await self._end(job, "Cancelled", Reason.CANCELLED, "cancelled by spec.cancel before it ran")
 
     async def _accept_spec(self, dependency: Dependency) -> Dependency:
-        """A changed spec moves the due time; a changed source is due at once, and forgets the old one's ETag."""
+        """A changed spec moves the due time; a changed source is due at once, and forgets the old one's ETag.
+
+        Not while a job runs: what that job found, perhaps of the old source, is folded in first.
+        """
         status = dependency.status
-        if status.observed_generation == dependency.metadata.generation:
+        if status.observed_generation == dependency.metadata.generation or self._busy(dependency):
             return dependency
-        source_changed = status.source is None or status.source.url_digest != dependency.spec.source.digest()
-        if status.last_sync is None or source_changed:
-            due = now()
+        source_changed = status.source is None or status.source.url_digest != dependency.spec.reading_digest()
+        last = status.last_sync
+        if last is None or last.error is not None or source_changed:
+            due = self._unused_due(dependency)  # after a failure any edit may be the repair
         else:
-            due = next_due(dependency, status.last_sync.started_at or now(), self._min_interval)
-        running = self._scheduled(dependency)
+            due = next_due(dependency, last.started_at or now(), self._min_interval)
+        paused = status.health.state == "paused"
         status = replace(
             status,
             observed_generation=dependency.metadata.generation,
             source=None if source_changed else status.source,
-            # While the scheduled job exists its due time is its name, and must stay.
-            next_sync_time=status.next_sync_time if running is not None else due,
+            health=Health(since=now()) if paused else status.health,  # an edit is a fresh start: it ends the pause
+            next_sync_time=due,
         )
         return await self._write(dependency, status)
 
@@ -131,8 +141,14 @@ class Reconciler:
             job = await admission.create_job(self._client, dependency, active.name, scheduled=False)
             if job is None:
                 log.error("name taken by a foreign job", job=active.name)
-                return await self._write(dependency, replace(dependency.status, active_job=None))
+                asked = dependency.status.last_handled_request
+                asked = replace(asked, outcome=Reason.NAME_CONFLICT.value) if asked else None
+                status = replace(dependency.status, active_job=None, last_handled_request=asked)
+                return await self._write(dependency, status)
             self._jobs.put(job)
+        if _retry_pending(dependency, job):
+            # A leader that ended before it wrote the retry: that end is in the status already.
+            return await self._write(dependency, replace(dependency.status, active_job=None))
         if job.finished:
             return await self._fold(dependency, job)
         if job.status.phase == "Pending" and job.status.admitted_at is None:
@@ -213,15 +229,17 @@ class Reconciler:
         jobs = self._jobs_of(dependency)
         if not self._busy(dependency):
             surplus, expired = retention.surplus_jobs(dependency, jobs, at)
-            if len(surplus) >= retention.BATCH or expired:
+            if len(surplus) >= retention.batch_size(dependency) or expired:
                 gone = surplus + [job for job in expired if job not in surplus]
                 await retention.delete_jobs(self._client, dependency, jobs, gone)
                 for job in gone:
                     self._jobs.bury(job)
         await self._prune_findings(dependency)
+        if self._busy(dependency):
+            return None  # its end brings us back
         waits = [retention.next_expiry(self._jobs_of(dependency), at)]
         due = dependency.status.next_sync_time
-        if due is not None and self._schedules(dependency) and not self._busy(dependency):
+        if due is not None and self._schedules(dependency):
             waits.append(max(0.0, (due - at).total_seconds()))
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -252,6 +270,18 @@ class Reconciler:
         job = self._jobs.get(dependency.metadata.namespace, name) if name else None
         mine = job is not None and any(o.uid == dependency.metadata.uid for o in job.metadata.owner_references)
         return job if mine else None
+
+    def _current_job(self, dependency: Dependency, status: DependencyStatus) -> SyncJob | None:
+        if status.active_job is not None:
+            return self._jobs.get(dependency.metadata.namespace, status.active_job.name)
+        return self._scheduled(dependency)
+
+    def _unused_due(self, dependency: Dependency) -> dt.datetime:
+        """Now, or the first second that isn't the name of a job that has run already."""
+        due, meta = now(), dependency.metadata
+        while self._jobs.get(meta.namespace, job_name_at(dependency, due)) is not None:
+            due += dt.timedelta(seconds=1)
+        return due
 
     def _busy(self, dependency: Dependency) -> bool:
         """Whether a job runs, or has run and is not in the status yet."""
@@ -315,8 +345,8 @@ class Reconciler:
 
         Guarded by resourceVersion, so that a leader that isn't one any more loses. Raises Outdated, ApiError.
         """
-        syncing = status.active_job is not None
-        conditions = summarise(dependency, status, syncing=syncing, min_interval=self._min_interval, at=now())
+        job = self._current_job(dependency, status)
+        conditions = summarise(dependency, status, job, min_interval=self._min_interval, at=now())
         status = replace(status, conditions=conditions)
         if status == dependency.status:
             return dependency
@@ -342,3 +372,11 @@ class Reconciler:
             return
         if not self._dependencies.put(current) and isinstance(error, Invalid):
             raise error  # not the test failed: the schema refuses what we write
+
+
+def _retry_pending(dependency: Dependency, job: SyncJob) -> bool:
+    """Whether the job is the folded one, with a retry that was decided on and not written."""
+    last = dependency.status.last_sync
+    folded = last is not None and last.job_uid == job.metadata.uid and last.time == job.status.finished_at
+    request = job.metadata.annotations.get(RETRY_REQUESTED_AT, "")[:256]
+    return folded and bool(request) and request != job.status.last_handled_retry

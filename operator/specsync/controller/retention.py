@@ -11,8 +11,8 @@ from specsync.resources import ChangeSet, Dependency, SpecSnapshot, SyncJob
 from specsync.resources.changeset import SnapshotPointer
 from specsync.resources.meta import Definition, FrozenStruct, ObjectMeta
 
-# Jobs are deleted this many at a time, in one request: the share of a sync in it is a tenth of a write.
-BATCH = 10
+# Jobs are deleted at most this many at a time, in one request: the share of a sync in it is a tenth of a write.
+_BATCH = 10
 
 
 class ChangeSetHeadSpec(FrozenStruct, frozen=True, kw_only=True):
@@ -29,13 +29,18 @@ class ChangeSetHead(FrozenStruct, frozen=True, kw_only=True):
     spec: Annotated[ChangeSetHeadSpec, Meta()]
 
 
+def batch_size(dependency: Dependency) -> int:
+    """How many surplus jobs to wait for: there are never more than twice as many as spec.history wants."""
+    return min(_BATCH, dependency.spec.history.jobs)
+
+
 def surplus_jobs(
     dependency: Dependency, jobs: Sequence[SyncJob], at: dt.datetime
 ) -> tuple[list[SyncJob], list[SyncJob]]:
     """The finished jobs beyond spec.history, oldest first, and those whose time to live is over."""
+    expired = [job for job in jobs if job.finished and _expired(job, at)]
     last = dependency.status.last_sync
     finished = [job for job in jobs if job.finished and (last is None or job.metadata.uid != last.job_uid)]
-    expired = [job for job in finished if _expired(job, at)]
     finished.sort(key=_ended)
     keep = max(0, dependency.spec.history.jobs - 1)  # the last one is kept besides
     return finished[: max(0, len(finished) - keep)], expired

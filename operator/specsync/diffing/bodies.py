@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from specsync.diffing.components import follow, same
 from specsync.diffing.media_types import contains, parsed
-from specsync.diffing.session import Place, Root, Session, Target
+from specsync.diffing.serialization import compare_encodings, compare_links
+from specsync.diffing.session import Root, Session, Target
+from specsync.diffing.wording import Place
 from specsync.openapi.model import Header, MediaType, RequestBody, Response
 from specsync.openapi.tolerant import escaped
 
@@ -70,11 +72,14 @@ def compare_responses(session: Session, target: Target, old: dict[str, Response]
 def _report_status(
     session: Session, target: Target, status: str, action: str, old: str | None, new: str | None
 ) -> None:
-    """A status code came or went. ``default`` and ranges such as ``2XX`` have no rule in the catalog."""
-    if not status.isdigit():
-        return
-    kind = "success" if 200 <= int(status) <= 299 else "non-success"
-    session.report(target, f"{kind}-status-{action}", old, new, place=Place(scope="response", status=status))
+    """A status code, a range such as ``2XX``, or ``default`` came or went."""
+    if status.isdigit():
+        kind = "success-status" if 200 <= int(status) <= 299 else "non-success-status"
+    elif status.upper().endswith("XX"):
+        kind = "success-range" if status.startswith("2") else "non-success-range"
+    else:
+        kind = "default"
+    session.report(target, f"{kind}-{action}", old, new, place=Place(scope="response", status=status))
 
 
 def _compare_response(
@@ -83,6 +88,8 @@ def _compare_response(
     place = Place(scope="response-body", nested="response-property", status=status)
     compare_content(session, target, old.content or {}, new.content or {}, places, place, request=False)
     _compare_headers(session, target, status, old.headers or {}, new.headers or {}, places)
+    if old.links or new.links:
+        compare_links(session, target, status, old.links or {}, new.links or {}, places)
 
 
 def _compare_headers(
@@ -98,7 +105,7 @@ def _compare_headers(
     before.pop("content-type", None)  # OpenAPI: to be ignored
     after.pop("content-type", None)
     for key, (name, header) in before.items():
-        place = Place(scope="response-header", status=status, header=name)
+        place = Place(scope="response-header", nested="response-header", status=status, header=name)
         left, old_pointer = follow(session.old, header, f"{places[0]}/headers/{escaped(name)}")
         if left is None:
             continue
@@ -203,6 +210,8 @@ def _compare_media_type(
     if (old.schema is None) is not (new.schema is None) and not place.parameter:
         aspect = "media-type-schema-added" if old.schema is None else "media-type-schema-removed"
         session.report(target, aspect, f"{pointers[0]}/schema", f"{pointers[1]}/schema", name=name, place=place)
+    if old.encoding != new.encoding:
+        compare_encodings(session, target, old.encoding or {}, new.encoding or {}, pointers, place)
     strong = is_strong(name)
     for attribute, keyword in (("schema", "schema"), ("item_schema", "itemSchema")):
         before, after = getattr(old, attribute), getattr(new, attribute)

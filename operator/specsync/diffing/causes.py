@@ -10,6 +10,7 @@ import xxhash
 from specsync.diffing.comparison import SEVERITIES, Cause, Location, Severity
 from specsync.diffing.rules import Rule
 from specsync.diffing.schemas.graph import Finding
+from specsync.diffing.wording import Phrases, Place
 
 if TYPE_CHECKING:
     from specsync.diffing.session import Target
@@ -32,7 +33,6 @@ class OpenCause:
     """A cause whose events are still being counted."""
 
     __slots__ = (
-        "domains",
         "events",
         "fingerprint",
         "id",
@@ -55,13 +55,11 @@ class OpenCause:
         self.kind = ""
         self.events = 0
         self.operations: set[str] = set()
-        self.phrases: dict[str, None] = {}
+        self.phrases = Phrases()
 
     def close(self) -> Cause:
-        phrases = list(self.phrases)
-        summary = f"{self.label}: {phrases[0]}" if self.label else phrases[0]
-        if len(phrases) > 1:
-            summary += f" (and {len(phrases) - 1} more)"
+        told = self.phrases.told(with_subject=not self.label)
+        summary = f"{self.label}: {told}" if self.label else told
         return Cause(
             scope=self.scope,
             id=self.id,
@@ -89,17 +87,24 @@ class Causes:
             cause = self._by_edit[key] = OpenCause(scope, name, label, Location(finding.old, finding.new), fingerprint)
         return cause
 
-    def count(self, cause: OpenCause, rule: Rule, severity: Severity, phrase: str, target: Target | None) -> None:
+    def count(
+        self,
+        cause: OpenCause,
+        rule: Rule,
+        severity: Severity,
+        place: Place,
+        at: str,
+        values: tuple[str, str, str],
+        target: Target | None,
+    ) -> None:
+        """One more event of a cause. ``values``: before, after and name, in words."""
         cause.events += 1
         if target is not None:
             cause.operations.add(target.key)
-        if cause.label:  # the subject is the cause's own, not that of one of its events
-            phrase = phrase.split(": ", 1)[-1]
-        if not cause.kind or _RANK[severity] < _RANK[cause.severity]:
+        is_worse = not cause.kind or _RANK[severity] < _RANK[cause.severity]
+        if is_worse:
             cause.severity, cause.kind = severity, rule.kind
-            cause.phrases = {phrase: None, **cause.phrases}
-        else:
-            cause.phrases.setdefault(phrase)
+        cause.phrases.add(rule, place, at, values, first=is_worse)
 
     def closed(self) -> list[Cause]:
         """All causes, worst and widest first."""

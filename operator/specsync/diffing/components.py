@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from specsync.openapi.canonical import CanonicalDocument
-from specsync.openapi.model import Header, MediaType, Parameter, RequestBody, Response, SecurityScheme
+from specsync.openapi.model import Header, Link, MediaType, Parameter, RequestBody, Response, SecurityScheme
 from specsync.openapi.references import KINDS, component_name
 from specsync.openapi.tolerant import escaped
 
-Component = TypeVar("Component", Parameter, RequestBody, Response, Header, MediaType, SecurityScheme)
+Component = TypeVar("Component", Parameter, RequestBody, Response, Header, MediaType, SecurityScheme, Link)
 
 
 def follow(document: CanonicalDocument, component: Component, pointer: str) -> tuple[Component | None, str]:

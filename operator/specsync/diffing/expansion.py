@@ -18,6 +18,10 @@ from specsync.diffing.session import Root, Session
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _DESCRIPTIVE = frozenset(("deprecation_changed", "stability_changed"))
 """Kinds of events that change no value, so that it doesn't matter what they stand under."""
+_OF_THE_WHOLE = frozenset(("max-items-increased", "max-items-decreased"))
+"""What the catalog reports of a parameter also where it is about something inside of it."""
+_TOLD_BY_WRAPPING = frozenset(("one-of-added", "one-of-introduced"))
+"""What is told as a whole, by wrapped-in-one-of, of a body."""
 _BODIES = frozenset(("request-body", "response-body"))
 
 
@@ -34,7 +38,7 @@ def expand(session: Session, root: Root) -> None:
             if not edge.node.is_live:
                 continue
             step = (edge.node, f"{at}/{edge.segment}" if at else edge.segment, inverted or edge.inverted)
-            if edge.guarded:
+            if edge.guarded and root.place.scope in _BODIES:
                 guarded.append(step)
             elif id(edge.node) not in seen:
                 seen.add(id(edge.node))
@@ -51,11 +55,15 @@ def expand(session: Session, root: Root) -> None:
 
 def _report(session: Session, root: Root, node: Node, at: str, *, inverted: bool, guarded: bool) -> None:
     for finding in node.findings:
-        if finding.structural and not _shows(root, node, at):
+        if (finding.structural and not _shows(root, node, at)) or (finding.weak and root.place.strong):
+            continue
+        if finding.aspect in _TOLD_BY_WRAPPING and node.moved and not at and root.place.scope in _BODIES:
             continue
         scope = root.place.scope if not at and not finding.child else root.place.nested
         path = (f"{at}/{finding.child}" if at else finding.child) if finding.child else at
         rule = _rule(session, root, scope, finding)
+        if rule is None and inverted:
+            rule = BY_PLACE.get((scope or root.place.scope, "exclusion-changed"))
         if rule is None:
             continue
         severity = rule.severity
@@ -67,6 +75,8 @@ def _report(session: Session, root: Root, node: Node, at: str, *, inverted: bool
                 continue  # it is never sent, so nobody can notice
         if finding.structural:
             severity = _structural_severity(root, node, at, severity)
+        if finding.unsure and severity == "safe":
+            severity = "risky"
         if inverted and severity == "safe" and rule.kind not in _DESCRIPTIVE:
             severity = "risky"  # under `not`, what accepts more refuses more
         session.emit(root.target, root.place, rule, finding, path, severity)
@@ -85,8 +95,7 @@ def _rule(session: Session, root: Root, scope: str, finding: Finding) -> Rule | 
     if scope == place.nested and place.scope not in _BODIES:
         if place.location == "header":
             rule = BY_PLACE.get(("request-header-property", aspect), rule)
-        # What is inside of a parameter or header has few rules of its own: it counts as the whole.
-        if rule is None and not finding.child:
+        if rule is None and aspect in _OF_THE_WHOLE:
             rule = BY_PLACE.get((place.scope, aspect))
     return rule
 

@@ -6,7 +6,8 @@ import datetime
 from typing import Any
 
 from specsync.diffing.schemas.annotations import STABILITY, is_stability
-from specsync.diffing.session import Place, Session, Target
+from specsync.diffing.session import Session, Target
+from specsync.diffing.wording import Place
 from specsync.openapi.model import Operation, Parameter
 
 

@@ -17,6 +17,7 @@ from specsync.diffing.lifecycle import (
 )
 from specsync.diffing.parameters import compare_parameters
 from specsync.diffing.security import compare_requirements
+from specsync.diffing.servers import compare_servers
 from specsync.diffing.session import Session, Target
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary
 from specsync.openapi.model import Operation
@@ -102,9 +103,23 @@ def _changed(session: Session, before: OperationSummary, after: OperationSummary
             "api-security-",
             (f"{target.old_pointer}/security", f"{target.new_pointer}/security"),
         )
+    if old.servers != new.servers:
+        compare_servers(session, target, old.servers, new.servers, (target.old_pointer, target.new_pointer))
+    _compare_callbacks(session, target, old, new)
     compare_parameters(session, target, old, new, before.path, after.path)
     compare_request_body(session, target, old.request_body, new.request_body)
     compare_responses(session, target, old.responses or {}, new.responses or {})
+
+
+def _compare_callbacks(session: Session, target: Target, old: Operation, new: Operation) -> None:
+    """Which callbacks there are."""
+    before, after = old.callbacks or {}, new.callbacks or {}
+    for name in sorted(before.keys() - after.keys()):
+        pointer = f"{target.old_pointer}/callbacks/{escaped(name)}"
+        session.report(target, "endpoint-callback-removed", pointer, None, name=name)
+    for name in sorted(after.keys() - before.keys()):
+        pointer = f"{target.new_pointer}/callbacks/{escaped(name)}"
+        session.report(target, "endpoint-callback-added", None, pointer, name=name)
 
 
 def _compare_names(session: Session, target: Target, old: Operation, new: Operation) -> None:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from specsync.diffing.bodies import compare_content
 from specsync.diffing.components import follow, same
 from specsync.diffing.lifecycle import compare_parameter_deprecation, sunset_date
-from specsync.diffing.schemas.sides import copied
+from specsync.diffing.schemas.sides import SIBLINGS, copied, has_keywords
 from specsync.diffing.schemas.types import covers
-from specsync.diffing.session import Place, Root, Session, Target
+from specsync.diffing.serialization import compare_serialization, explodes, style_of
+from specsync.diffing.session import Root, Session, Target
+from specsync.diffing.wording import Place
 from specsync.openapi.canonical import CanonicalDocument
 from specsync.openapi.model import Operation, Parameter, Schema
 
@@ -123,6 +125,7 @@ def _changed(session: Session, target: Target, left: Found, right: Found) -> Non
         places = (f"{left.pointer}/required", f"{right.pointer}/required")
         aspect = "became-required" if new.required else "became-optional"
         session.report(target, aspect, *places, old.required, new.required, place=place)
+    compare_serialization(session, target, old, new, pointers, place)
     compare_parameter_deprecation(session, target, old, new, pointers, place)
     if old.schema is not None and new.schema is not None:
         if _became_exploded_array(session, target, left, right, place):
@@ -130,8 +133,14 @@ def _changed(session: Session, target: Target, left: Found, right: Found) -> Non
         node = session.graph.node(old.schema, new.schema, f"{left.pointer}/schema", f"{right.pointer}/schema", True)
         if node is not None:
             session.roots.append(Root(target, place, node))
+    elif (old.schema is None) is not (new.schema is None):
+        session.report(target, "content-changed", *pointers, _carrier(old), _carrier(new), place=place)
     elif old.content and new.content:
         compare_content(session, target, old.content, new.content, pointers, place, request=True)
+
+
+def _carrier(parameter: Parameter) -> str:
+    return "a schema" if parameter.schema is not None else ", ".join(sorted(parameter.content or {})) or "nothing"
 
 
 def _became_exploded_array(session: Session, target: Target, left: Found, right: Found, place: Place) -> bool:
@@ -141,6 +150,8 @@ def _became_exploded_array(session: Session, target: Target, left: Found, right:
     if old_schema is None or new_schema is None or not old_schema.types or new_schema.types != ("array",):
         return False
     if "array" in old_schema.types or not isinstance(new_schema.items, Schema) or not _explodes(right.parameter):
+        return False
+    if has_keywords(new_schema, "type", "items", *SIBLINGS):
         return False
     items = new_schema.items
     if items.types and not covers(items.types, old_schema.types) and items.types != ("string",):
@@ -161,9 +172,7 @@ def _became_exploded_array(session: Session, target: Target, left: Found, right:
 
 
 def _explodes(parameter: Parameter) -> bool:
-    default_style = "form" if parameter.location in ("query", "cookie") else "simple"
-    style = parameter.style or default_style
-    return style == "form" and (parameter.explode if parameter.explode is not None else True)
+    return style_of(parameter) == "form" and explodes(parameter)
 
 
 def _without_type(schema: Schema, other: Schema) -> Schema:

@@ -21,11 +21,12 @@ from specsync.diffing.schemas.objects import compare_objects
 from specsync.diffing.schemas.sides import Side
 from specsync.diffing.schemas.types import compare_types
 from specsync.diffing.schemas.values import compare_values
+from specsync.diffing.wording import Place, sentence, worded
 from specsync.openapi.canonical import CanonicalDocument
 
 _COMPARERS = [
+    compare_all_of,  # first: it may put merged schemas in the place of the two
     compare_booleans,
-    compare_all_of,  # early: it may put merged schemas in the place of the two
     compare_alternatives,  # may explain what would otherwise look like a change of type
     compare_types,
     compare_values,
@@ -49,24 +50,6 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     new_pointer: str
     sunset_days: int = 0
     """Days that must pass between a deprecation and its sunset here."""
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The part of an operation that a schema stands in."""
-
-    scope: str
-    """The scope of the rules for the schema itself."""
-    nested: str = ""
-    """The scope of the rules for what is below it; empty where there are none."""
-    status: str = ""
-    media_type: str = ""
-    strong: bool = False
-    """The representation tells ``1`` from ``"1"``, as JSON does."""
-    location: str = ""
-    parameter: str = ""
-    header: str = ""
-    has_default: bool = True
-    """Whether a default means anything: not for a parameter that must be sent."""
 
 
 class Root(msgspec.Struct, frozen=True, gc=False):
@@ -137,8 +120,8 @@ class Session:
         cause = finding.cause
         if cause is None:
             cause = finding.cause = self.causes.of(finding, target)
-        phrase = _render(rule, place, finding, at)
-        self.causes.count(cause, rule, severity, phrase, target)
+        values = (worded(finding.before), worded(finding.after), finding.name)
+        self.causes.count(cause, rule, severity, place, at, values, target)
         self.events.append(
             Event(
                 id=rule.id,
@@ -146,7 +129,7 @@ class Session:
                 severity=severity,
                 operation=target.ref if target else None,
                 location=Location(finding.old, finding.new),
-                summary=phrase,
+                summary=sentence(rule, place, at, *values),
                 before=finding.before,
                 after=finding.after,
                 cause=cause.fingerprint,
@@ -154,32 +137,3 @@ class Session:
                 fingerprint=fingerprint,
             )
         )
-
-
-def _render(rule: Rule, place: Place, finding: Finding, at: str) -> str:
-    text = rule.text
-    if at and rule.scope == place.scope and place.nested != rule.scope:
-        subject, _, phrase = text.partition(": ")
-        text = f"{subject}, at `{{at}}`: {phrase}"
-    return text.format(
-        at=at,
-        before=worded(finding.before),
-        after=worded(finding.after),
-        name=finding.name,
-        status=place.status,
-        parameter=place.parameter,
-        location=place.location,
-        header=place.header,
-    )
-
-
-def worded(value: Any) -> str:
-    """A value for a sentence: short, and on one line."""
-    if value.__class__ is str:
-        text = value
-    elif isinstance(value, list):
-        text = ", ".join(worded(item) for item in value)
-    else:
-        text = _encode(value).decode()
-    text = " ".join(text.split())
-    return f"{text[:117]}…" if len(text) > 118 else text

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from specsync.diffing.security import compare_requirements, compare_schemes
+from specsync.diffing.servers import compare_servers
 from specsync.diffing.session import Session
+from specsync.openapi.model import Schema
 from specsync.openapi.tolerant import escaped
 
 _SEMVER = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
@@ -22,6 +24,8 @@ def compare_whole(session: Session) -> None:
             "api-global-security-",
             ("/security", "/security"),
         )
+    if session.old.servers != session.new.servers:
+        compare_servers(session, None, session.old.servers, session.new.servers, ("", ""))
     compare_schemes(session)
     before = {operation.path for operation in session.old.webhooks}
     after = {operation.path for operation in session.new.webhooks}
@@ -35,12 +39,52 @@ def compare_schema_names(session: Session) -> None:
     """Schemas that are gone, unless they go on under another name, or where they were referred to. After the graph
     ran.
     """
-    gone = session.old.component_names("schemas") - session.new.component_names("schemas")
-    for name in sorted(gone):
-        successors = session.graph.old.used.get(name)
-        if name.startswith("#") or (successors and not any(node.is_live for node in successors if node)):
-            continue
+    old, new = session.old.component_names("schemas"), session.new.component_names("schemas")
+    renamed: set[str] = set()
+    if old - new and new - old:
+        before, after = session.old.schema_shapes(), session.new.schema_shapes()
+        shapes = {after[name] for name in new - old}
+        renamed = {name for name in old - new if before[name] in shapes}
+    gone = {name for name in old - new - renamed if not name.startswith("#")}
+    if gone:
+        reached = session.graph.reached(root.node for root in session.roots)
+        gone = {name for name in gone if not _went_on(session, name, reached)}
+    inlined = _inlined(session, gone) if gone else set()
+    for name in sorted(gone - inlined):
         session.report(None, "api-schema-removed", f"/components/schemas/{escaped(name)}", None, name=name)
+
+
+def _went_on(session: Session, name: str, reached: set[int]) -> bool:
+    """Whether all that referred to a schema, and was compared, refers to something that means the same.
+
+    ``reached``: the nodes that count.
+    """
+    nodes = [node for user, node in session.graph.old.used.get(name, ()) if user is None or id(user) in reached]
+    return bool(nodes) and not any(node.is_live for node in nodes if node is not None)
+
+
+def _inlined(session: Session, gone: set[str]) -> set[str]:
+    """Those of ``gone`` that no operation reaches and that only schemas refer to which still mean the same."""
+    referrers: dict[str, set[str]] = {name: set() for name in gone}
+    for referrer, targets in session.old.schema_references().items():
+        for target in targets:
+            if target in referrers and referrer != target:
+                referrers[target].add(referrer)
+    kept: dict[str, bool] = {}
+    for name in sorted({name for names in referrers.values() for name in names} - gone):
+        schema = Schema(ref=f"#/components/schemas/{escaped(name)}")
+        went_on = name not in session.new.component_names("schemas")  # under another name, or in other places
+        kept[name] = went_on or session.graph.means_same(schema, schema, "", "", True)
+    found: set[str] = set()
+    while True:  # what is referred to by what was found is found as well
+        more = {
+            name
+            for name, names in referrers.items()
+            if name not in found and names and all(kept.get(other) or other in found for other in names)
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def compare_versions(session: Session) -> None:

@@ -18,6 +18,7 @@ from specsync.fetching.connections import ConnectionPools
 from specsync.fetching.decoding import ACCEPTED, ContentDecoder, too_large
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Guard, Target
+from specsync.fetching.politeness import Politeness
 from specsync.fetching.redact import redact_url
 from specsync.fetching.request import MAX_KEPT_DATE, FetchRequest, FetchResult, kept_value
 from specsync.fetching.responses import Headers, status_error, total_timeout, transport_errors
@@ -30,6 +31,8 @@ _ACCEPT = b"application/json, application/yaml, text/yaml;q=0.9, */*;q=0.8"
 _UNQUOTED = re.compile(r"[ \x80-\xff]")  # Location fields are read as Latin-1: one character is one byte
 _DECODED_PER_TURN = 1024 * 1024
 """How many decoded bytes there may be before the event loop gets its turn (about a millisecond)."""
+_COST_OF_A_PIECE = 4096
+"""What a piece counts for at least: a chunk of one byte costs as much to read as some kilobytes."""
 
 # At DEBUG, httpcore logs the header fields of every answer: cookies, and redirects with their queries.
 logging.getLogger(httpcore.__name__).setLevel(logging.INFO)
@@ -41,19 +44,21 @@ class Fetcher:
     An async context manager; ``aclose`` ends its kept-alive connections.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, politeness: Politeness | None = None) -> None:
         self._guard = guard
+        self._politeness = politeness or Politeness(guard.limits)
         self._pools = ConnectionPools(guard)
 
     async def fetch(self, request: FetchRequest) -> FetchResult:
         """The document that ``request`` asks for, or the word that it hasn't changed.
 
         Follows at most 5 redirects; each is judged like a URL of the user's, and credentials stay with the origin
-        that they were given for. Raises FetchError, and nothing else, when there is no document.
+        that they were given for. Waits its turn at each host (see `Politeness`), which its timeout doesn't count.
+        Raises FetchError, and nothing else, when there is no document.
         """
         try:
-            async with asyncio.timeout(request.timeout):
-                return await self._follow(request)
+            async with asyncio.timeout(request.timeout) as deadline:
+                return await self._follow(request, deadline)
         except TimeoutError:
             raise total_timeout(request.url, request.timeout) from None
 
@@ -69,13 +74,15 @@ class Fetcher:
     ) -> None:
         await self.aclose()
 
-    async def _follow(self, request: FetchRequest) -> FetchResult:
-        first = target = self._guard.read_url(request.url)
+    async def _follow(self, request: FetchRequest, deadline: asyncio.Timeout) -> FetchResult:
+        guard = self._guard.pinned(request.pin)
+        first = target = guard.read_url(request.url)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._exchange(request, target, first)
+            async with self._politeness.turn(target.host, deadline):
+                answer = await self._exchange(request, target, first)
             if isinstance(answer, FetchResult):
                 return answer
-            target = self._redirected(target, answer)
+            target = _redirected(guard, target, answer)
         text = f"{redact_url(request.url)} redirects more than {MAX_REDIRECTS} times: use the URL that it leads to."
         raise FetchError(FetchReason.TOO_MANY_REDIRECTS, text)
 
@@ -89,26 +96,25 @@ class Fetcher:
         limits = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
         with transport_errors(target):
             async with (
-                self._pools.use(request.credentials, same_origin=same_origin, same_host=same_host) as pool,
+                self._pools.use(request.credentials, request.pin, same_origin=same_origin, same_host=same_host) as pool,
                 pool.stream(b"GET", url, headers=headers, extensions={"timeout": limits}) as response,
             ):
                 return await _read_answer(request, target, response)
 
-    def _redirected(self, target: Target, location: str) -> Target:
-        try:
-            joined = urljoin(target.url, _UNQUOTED.sub(lambda found: f"%{ord(found[0]):02X}", location))
-        except ValueError:
-            joined = location  # the guard says what is wrong with it
-        try:
-            new = self._guard.read_url(joined)
-        except FetchError as error:
-            raise FetchError(error.reason, f"Redirected by {redact_url(target.url)}: {error.message}") from None
-        if target.scheme == "https" and new.scheme == "http":
-            text = (
-                f"{redact_url(target.url)} redirects from https to http, which isn't followed: ask its owner for https."
-            )
-            raise FetchError(FetchReason.INSECURE_REDIRECT, text)
-        return new
+
+def _redirected(guard: Guard, target: Target, location: str) -> Target:
+    try:
+        joined = urljoin(target.url, _UNQUOTED.sub(lambda found: f"%{ord(found[0]):02X}", location))
+    except ValueError:
+        joined = location  # the guard says what is wrong with it
+    try:
+        new = guard.read_url(joined)
+    except FetchError as error:
+        raise FetchError(error.reason, f"Redirected by {redact_url(target.url)}: {error.message}") from None
+    if target.scheme == "https" and new.scheme == "http":
+        text = f"{redact_url(target.url)} redirects from https to http, which isn't followed: ask its owner for https."
+        raise FetchError(FetchReason.INSECURE_REDIRECT, text)
+    return new
 
 
 def _request_headers(request: FetchRequest, target: Target, *, same_origin: bool) -> list[tuple[bytes, bytes]]:
@@ -163,7 +169,7 @@ async def _read_body(
     async for chunk in response.aiter_stream():
         for piece in decoder.feed(chunk):
             body.write(piece)
-            since_turn += len(piece)
+            since_turn += max(len(piece), _COST_OF_A_PIECE)
             if since_turn >= _DECODED_PER_TURN:
                 since_turn = 0
                 await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpcore
 
-from specsync.fetching.guard import Guard, GuardedBackend
+from specsync.fetching.guard import Guard, GuardedBackend, Pin
 from specsync.fetching.request import Credentials
 from specsync.fetching.tls import tls_context
 
@@ -23,25 +23,26 @@ class _Pool:
 
 
 class ConnectionPools:
-    """Kept-alive connections of one event loop. Requests share a connection only if their credentials are the same."""
+    """Kept-alive connections of one event loop. Requests share a connection only with the same credentials and pin."""
 
     def __init__(self, guard: Guard) -> None:
-        self._backend = GuardedBackend(guard)
-        self._pools: dict[tuple[bytes, bool, bool], _Pool] = {}
+        self._guard = guard
+        self._pools: dict[tuple[bytes, Pin | None, bool, bool], _Pool] = {}
 
     @asynccontextmanager
     async def use(
-        self, credentials: Credentials, *, same_origin: bool, same_host: bool
+        self, credentials: Credentials, pin: Pin | None, *, same_origin: bool, same_host: bool
     ) -> AsyncIterator[httpcore.AsyncConnectionPool]:
         """The pool for a request with ``credentials`` to their own origin, host, or (after a redirect) elsewhere.
 
-        Elsewhere there is no client certificate, and a CA of the user's is trusted beside the public ones only.
+        Its guard opens the ``pin``, under its own name only. Elsewhere there is no client certificate, and a CA of
+        the user's is trusted beside the public ones only.
         """
         await self._close_idle()
-        key = (credentials.identity(), same_origin, same_host)
+        key = (credentials.identity(), pin, same_origin, same_host)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = self._open(credentials, same_origin=same_origin, same_host=same_host)
+            pool = self._pools[key] = self._open(credentials, pin, same_origin=same_origin, same_host=same_host)
         pool.users += 1
         try:
             yield pool.connections
@@ -63,11 +64,12 @@ class ConnectionPools:
         for pool in idle.values():
             await pool.connections.aclose()
 
-    def _open(self, credentials: Credentials, *, same_origin: bool, same_host: bool) -> _Pool:
+    def _open(self, credentials: Credentials, pin: Pin | None, *, same_origin: bool, same_host: bool) -> _Pool:
         context = tls_context(
             credentials.ca_pem,
             public_roots=credentials.ca_pem is None or not same_host,
             client_cert=credentials.client_certificate() if same_origin else None,
+            shown=credentials.tls_from,
         )
         return _Pool(
             httpcore.AsyncConnectionPool(
@@ -75,6 +77,6 @@ class ConnectionPools:
                 max_connections=None,
                 max_keepalive_connections=_MAX_KEPT_CONNECTIONS,
                 keepalive_expiry=_IDLE_SECONDS,
-                network_backend=self._backend,
+                network_backend=GuardedBackend(self._guard.pinned(pin)),
             )
         )

@@ -1,6 +1,7 @@
 """Content codings undone while the bytes arrive, never more than a bounded piece at a time.
 
-gzip and deflate (RFC 1950 to 1952), zstd (RFC 8878, window as RFC 9659 limits it), and up to two of them nested.
+gzip and deflate (RFC 1950 to 1952), brotli (RFC 7932), zstd (RFC 8878, window as RFC 9659 limits it), and up to two of
+them nested.
 """
 
 import zlib
@@ -9,7 +10,7 @@ from typing import Protocol
 
 from specsync.fetching.errors import FetchError, FetchReason
 
-ACCEPTED = "gzip, deflate, zstd"
+ACCEPTED = "gzip, deflate, br, zstd"
 _PIECE = 64 * 1024
 _MAX_CODINGS = 2
 _MAX_MEMBERS = 10_000
@@ -158,6 +159,32 @@ def _inflate(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
             return
 
 
+class _Brotli:
+    """One brotli stream. The decoder keeps its input and hands out its output in pieces; its window is 16 MiB."""
+
+    def __init__(self) -> None:
+        import brotli  # type: ignore[import-untyped]  # noqa: PLC0415 -- as zstd
+
+        self._error = brotli.error
+        self._stream = brotli.Decompressor()
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                piece: bytes = self._stream.process(data, output_buffer_limit=_PIECE)
+            except self._error:
+                raise ValueError("not brotli") from None
+            yield piece
+            data = b""
+            # can_accept_more_data() is about its input only: a full piece may have more output behind it.
+            if self._stream.is_finished() or (len(piece) < _PIECE and self._stream.can_accept_more_data()):
+                return
+
+    def finish(self) -> None:
+        if not self._stream.is_finished():
+            raise ValueError("brotli ended early")
+
+
 class _Zstd:
     """One or more zstd frames."""
 
@@ -190,9 +217,10 @@ class _Zstd:
             raise ValueError("zstd ended early")
 
 
-_CODINGS: dict[str, type[_Gzip] | type[_Deflate] | type[_Zstd]] = {
+_CODINGS: dict[str, type[_Gzip] | type[_Deflate] | type[_Brotli] | type[_Zstd]] = {
     "gzip": _Gzip,
     "x-gzip": _Gzip,
     "deflate": _Deflate,
+    "br": _Brotli,
     "zstd": _Zstd,
 }

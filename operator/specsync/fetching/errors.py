@@ -41,7 +41,8 @@ class FetchError(Exception):
 
     ``message`` is one sentence with the next step, free of secrets, queries and user info.
     ``retryable`` says whether the same request may succeed later; it follows from the reason unless given.
-    ``retry_after`` is the number of seconds that the server asked to wait, or None.
+    ``retry_after`` is the number of seconds that the server asked to wait, or None; ``rest`` the number of seconds
+    in which nobody should ask that host.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class FetchError(Exception):
         *,
         retryable: bool | None = None,
         retry_after: float | None = None,
+        rest: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.retryable = reason in _RETRYABLE if retryable is None else retryable
         self.retry_after = retry_after
+        self.rest = rest
 
     def __repr__(self) -> str:
         return f"FetchError({self.reason}, {self.message!r}, retryable={self.retryable})"

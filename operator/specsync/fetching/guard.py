@@ -19,6 +19,9 @@ import httpcore
 
 from specsync.fetching.addresses import METADATA_ADDRESSES, Address, Network, embedded_ipv4, special_kind
 from specsync.fetching.errors import FetchError, FetchReason
+from specsync.fetching.politeness import HostLimits
+from specsync.fetching.proxy import Proxy
+from specsync.fetching.streams import SmallBites
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Takes a host name and a port, gives addresses as texts; raises ``socket.gaierror``."""
@@ -127,12 +130,49 @@ def _as_address(host: str) -> Address | None:
         return None
 
 
-class Guard:
-    """Judges URLs and addresses by the administrator's exceptions. Safe to share; hold one per process."""
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The address of a host that Kubernetes gave instead of DNS: open under that name and port, for one request."""
 
-    def __init__(self, exceptions: Exceptions | None = None, resolve: Resolve | None = None) -> None:
+    host: str
+    port: int
+    address: Address
+
+    def __post_init__(self) -> None:
+        """Refuses what no Service's address is, whoever wrote it: this machine, its link, metadata. FetchError."""
+        refused = (self.address in METADATA_ADDRESSES, self.address.is_loopback, self.address.is_link_local)
+        if any(refused) or self.address.is_multicast or self.address.is_unspecified:
+            raise _blocked(self.host, self.port, f"leads to {special_kind(self.address)} address", opens=False)
+
+
+class Guard:
+    """Judges URLs and addresses by the administrator's exceptions. Safe to share; hold one per process.
+
+    Carries the administrator's other settings of how the world is reached: the ``proxy`` and the ``limits`` per host.
+    """
+
+    def __init__(
+        self,
+        exceptions: Exceptions | None = None,
+        resolve: Resolve | None = None,
+        *,
+        proxy: Proxy | None = None,
+        limits: HostLimits | None = None,
+        pin: Pin | None = None,
+    ) -> None:
+        self.proxy = proxy
+        self.limits = limits or HostLimits()
         self._exceptions = exceptions or Exceptions()
         self._resolve = resolve or SystemResolver()
+        self._pin = pin
+
+    def pinned(self, pin: Pin | None) -> "Guard":
+        """This guard, but that ``pin`` is open. For the requests that it was made for, and no others."""
+        return (
+            self
+            if pin is None
+            else Guard(self._exceptions, self._resolve, proxy=self.proxy, limits=self.limits, pin=pin)
+        )
 
     def read_url(self, url: str) -> Target:
         """The parts of ``url``, when a fetch may go there as far as the text tells.
@@ -169,6 +209,8 @@ class Guard:
         Raises FetchError: AddressBlocked when any of them may not be reached, DNSFailure when there is none.
         """
         self._judge_host(host, port)
+        if self._pin is not None and self._is_pinned(host, port):
+            return [self._pin.address]
         literal = _as_address(host)
         if literal is not None:
             return [literal]
@@ -183,10 +225,18 @@ class Guard:
             self._judge_address(address, host, port)
         return addresses
 
+    def goes_by_proxy(self, host: str, port: int, addresses: Iterable[Address]) -> bool:
+        """Whether ``host`` is reached through the proxy. What an exception or a pin opens is near: it isn't."""
+        near = self._is_pinned(host, port) or (host, port) in self._exceptions.hosts
+        return self.proxy is not None and not near and all(special_kind(address) is None for address in addresses)
+
+    def _is_pinned(self, host: str, port: int) -> bool:
+        return self._pin is not None and (host, port) == (self._pin.host, self._pin.port)
+
     def _judge_host(self, host: str, port: int) -> None:
         if host in _METADATA_NAMES:
             raise _blocked(host, port, "is a metadata service's name", opens=False)
-        if (host, port) in self._exceptions.hosts:
+        if self._is_pinned(host, port) or (host, port) in self._exceptions.hosts:
             return
         if host == "localhost" or host.endswith(".localhost"):
             raise _blocked(host, port, "is this machine's own name")
@@ -218,7 +268,10 @@ class Guard:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """The network under httpcore's connection pools: connects to judged addresses and nowhere else."""
+    """The network under httpcore's connection pools: connects to judged addresses and nowhere else.
+
+    With a proxy, to that: it is told the name, which was judged here as far as this machine's DNS knows it.
+    """
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -237,19 +290,33 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         end = clock() + (60.0 if timeout is None else timeout)
         try:
             async with asyncio.timeout_at(end):
-                addresses = await self._guard.addresses(host, port)
+                addresses = await self._addresses(host, port)
         except TimeoutError:
             raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+        if self._guard.proxy is not None and self._guard.goes_by_proxy(host, port, addresses):
+            return SmallBites(await self._guard.proxy.tunnel(self._network, host, port, max(end - clock(), 0.0)))
         tries = addresses[:_MAX_ADDRESSES_TRIED]
         for left, address in zip(range(len(tries), 0, -1), tries, strict=True):
             try:
-                return await self._network.connect_tcp(
+                stream = await self._network.connect_tcp(
                     str(address), port, max(end - clock(), 0.0) / left, local_address, socket_options
                 )
+                return SmallBites(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
         raise AssertionError("addresses() never gives an empty list")
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        """The judged addresses; none where only the proxy's DNS may know the name."""
+        try:
+            return await self._guard.addresses(host, port)
+        except FetchError as error:
+            if self._guard.proxy is None or error.reason is not FetchReason.DNS_FAILURE:
+                raise
+            if not self._guard.goes_by_proxy(host, port, ()):
+                raise
+            return []
 
     async def connect_unix_socket(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
         """Refuses: no URL of ours leads to a socket file."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from specsync.fetching.errors import FetchError, FetchReason
+from specsync.fetching.guard import Pin
 
 MAX_KEPT_VALUE = 512
 """The longest ETag or Content-Type that a result holds, in characters."""
@@ -24,9 +25,10 @@ _NOT_THE_USERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a Secret holds for one origin. Texts may end in a newline, as Secrets' often do.
+    """What Secrets hold for one origin. Texts may end in a newline, as Secrets' often do.
 
     ``ca_pem`` is the only trust for the URL's own host when given. ``client_cert_pem`` goes with ``client_key_pem``.
+    ``auth_from`` and ``tls_from`` are what error texts call the two Secrets.
     """
 
     bearer_token: str | None = field(default=None, repr=False)
@@ -36,23 +38,28 @@ class Credentials:
     ca_pem: bytes | None = field(default=None, repr=False)
     client_cert_pem: bytes | None = field(default=None, repr=False)
     client_key_pem: bytes | None = field(default=None, repr=False)
+    auth_from: str = "of secretRef"
+    tls_from: str = "of certSecretRef"
 
     def request_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers that show who asks. FetchError InvalidCredentials names the key that can't be used."""
         found: list[tuple[bytes, bytes]] = []
         if self.bearer_token is not None and self.username is not None:
-            raise _unusable("has both bearerToken and username; keep one of them")
+            raise self._unusable("has both bearerToken and username; keep one of them")
         if self.bearer_token is not None:
-            found.append(_header("bearerToken", "Authorization", "Bearer " + self.bearer_token.strip()))
+            found.append(self._header("bearerToken", "Authorization", "Bearer " + self.bearer_token.strip()))
         if self.username is not None:
             pair = f"{self.username.strip()}:{(self.password or '').rstrip(chr(10) + chr(13))}"
-            found.append(_header("username", "Authorization", "Basic " + b64encode(pair.encode()).decode()))
+            found.append(self._header("username", "Authorization", "Basic " + b64encode(pair.encode()).decode()))
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(name) or name.lower() in _NOT_THE_USERS:
-                raise _unusable(f"has a header that may not be set: header.{name[:60]!r}; remove it")
+                raise self._unusable(f"has a header that may not be set: header.{name[:60]!r}; remove it")
             if name.lower() == "authorization" and found:
-                raise _unusable("has a header.Authorization beside bearerToken or username; keep one of them")
-            found.append(_header(f"header.{name}", name, value.strip()))
+                raise self._unusable("has a header.Authorization beside bearerToken or username; keep one of them")
+            found.append(self._header(f"header.{name}", name, value.strip()))
+        sent = [name.lower() for name, _ in found]
+        if len(set(sent)) < len(sent):
+            raise self._unusable("has the same header twice, spelt differently; keep one of them")
         return found
 
     def client_certificate(self) -> tuple[bytes, bytes] | None:
@@ -60,7 +67,8 @@ class Credentials:
         if self.client_cert_pem is None and self.client_key_pem is None:
             return None
         if not self.client_cert_pem or not self.client_key_pem:
-            raise _unusable("has only one of tls.crt and tls.key; add the other")
+            text = f"The Secret {self.tls_from} has only one of tls.crt and tls.key; add the other."
+            raise FetchError(FetchReason.INVALID_CREDENTIALS, text)
         return self.client_cert_pem, self.client_key_pem
 
     def identity(self) -> bytes:
@@ -75,6 +83,15 @@ class Credentials:
             digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))
         return digest.digest()
 
+    def _header(self, key: str, name: str, value: str) -> tuple[bytes, bytes]:
+        if not is_header_value(value):
+            text = f"has an empty value or a character that no header may have in {key}; write it anew"
+            raise self._unusable(text)
+        return name.encode("ascii"), value.encode("latin-1")
+
+    def _unusable(self, why: str) -> FetchError:
+        return FetchError(FetchReason.INVALID_CREDENTIALS, f"The Secret {self.auth_from} {why}.")
+
 
 ANONYMOUS = Credentials()
 
@@ -83,7 +100,8 @@ ANONYMOUS = Credentials()
 class FetchRequest:
     """One document to fetch. ``timeout`` is seconds for everything, ``max_bytes`` counts after decompression.
 
-    ``etag`` and ``last_modified`` are those of the last result, as the server wrote them.
+    ``etag`` and ``last_modified`` are those of the last result, as the server wrote them. ``pin`` is the address of the
+    URL's own host where Kubernetes gave it: it is open to this request, to no other, and to no redirect elsewhere.
     """
 
     url: str = field(repr=False)
@@ -93,6 +111,7 @@ class FetchRequest:
     last_modified: str | None = None
     credentials: Credentials = ANONYMOUS
     user_agent: str = "specsync"
+    pin: Pin | None = None
 
     def conditions(self) -> list[tuple[bytes, bytes]]:
         """The headers that ask for the document only if it has changed (RFC 9110, section 13.1)."""
@@ -126,13 +145,3 @@ def is_header_value(text: str) -> bool:
 def kept_value(text: str | None, longest: int = MAX_KEPT_VALUE) -> str | None:
     """``text`` from an answer's header if it is one to keep: what is too long for a status or odd is dropped."""
     return text if text and len(text) <= longest and is_header_value(text) else None
-
-
-def _header(key: str, name: str, value: str) -> tuple[bytes, bytes]:
-    if not is_header_value(value):
-        raise _unusable(f"has an empty value or a character that no header may have in {key}; write it anew")
-    return name.encode("ascii"), value.encode("latin-1")
-
-
-def _unusable(why: str) -> FetchError:
-    return FetchError(FetchReason.INVALID_CREDENTIALS, f"The Secret with the credentials {why}.")

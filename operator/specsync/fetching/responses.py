@@ -15,6 +15,8 @@ from specsync.fetching.redact import redact_url
 from specsync.fetching.tls import CLIENT_CERTIFICATE_STEP, tls_failure
 
 _MAX_RETRY_AFTER = 24 * 3600.0
+_REST_WHEN_LIMITED = 60.0  # seconds, for a 429 without Retry-After
+_REST_WHEN_UNAVAILABLE = 30.0  # seconds, for a 503 without Retry-After
 _TRANSIENT_CLIENT_ERRORS = frozenset({408, 421, 425})
 _HEADERS_TOO_LARGE = 431  # what h11 hints at when a header block passes httpcore's 100 KiB
 
@@ -37,9 +39,12 @@ def status_error(status: int, headers: Headers, target: Target) -> FetchError:
     url = redact_url(target.url)
     wait = retry_after_seconds(headers)
     if status == 429 or (status in (403, 503) and wait is not None):  # GitHub limits with 403 and Retry-After
-        when = f"in {wait:.0f} seconds" if wait is not None else "later"
-        text = f"{url} limits how often it is asked (HTTP {status}) and is tried again {when}: a longer interval helps."
-        return FetchError(FetchReason.RATE_LIMITED, text, retry_after=wait)
+        wait = _REST_WHEN_LIMITED if wait is None else wait
+        text = (
+            f"{url} limits how often it is asked (HTTP {status}) and is tried again in {wait:.0f} seconds: "
+            "a longer interval helps."
+        )
+        return FetchError(FetchReason.RATE_LIMITED, text, retry_after=wait, rest=wait)
     if status == 401:
         text = (
             f"{url} asks for credentials, or doesn't accept the given ones (HTTP 401): check the Secret of secretRef."
@@ -53,7 +58,8 @@ def status_error(status: int, headers: Headers, target: Target) -> FetchError:
         return FetchError(FetchReason.NOT_FOUND, text)
     if status >= 500:
         text = f"The server of {url} failed (HTTP {status}) and is tried again: if it stays, tell its owner."
-        return FetchError(FetchReason.SERVER_ERROR, text, retry_after=wait)
+        rest = _REST_WHEN_UNAVAILABLE if status == 503 else None
+        return FetchError(FetchReason.SERVER_ERROR, text, retry_after=rest or wait, rest=rest)
     return FetchError(
         FetchReason.HTTP_ERROR,
         f"{url} answered HTTP {status} instead of a document: open the URL and see what it wants.",

@@ -19,12 +19,17 @@ _VERIFY_UNTRUSTED = frozenset({2, 18, 19, 20, 21})  # no issuer, self-signed, is
 
 
 def tls_context(
-    ca_pem: bytes | None, *, public_roots: bool, client_cert: tuple[bytes, bytes] | None = None
+    ca_pem: bytes | None,
+    *,
+    public_roots: bool,
+    client_cert: tuple[bytes, bytes] | None = None,
+    shown: str = "of certSecretRef",
 ) -> ssl.SSLContext:
     """A context that verifies chain and host name.
 
     ``ca_pem`` is trusted, beside the public roots if ``public_roots``. Raises FetchError InvalidCredentials
     for a PEM text that can't be read, or a key that doesn't belong to its certificate.
+    ``shown`` is what they call the Secret.
     """
     if ca_pem is None and client_cert is None and public_roots:
         return _public_context()
@@ -37,13 +42,13 @@ def tls_context(
             # Bundles have comments between the certificates, with names in any script.
             context.load_verify_locations(cadata=ca_pem.decode("ascii", "ignore"))
         except (ssl.SSLError, ValueError):
-            raise _unusable("ca.crt isn't a PEM certificate") from None
+            raise _unusable(shown, "ca.crt isn't a PEM certificate") from None
     if client_cert is not None:
         with _as_file(b"\n".join(client_cert)) as path:
             try:
                 context.load_cert_chain(path, password=_no_password)
             except (ssl.SSLError, ValueError):
-                raise _unusable("tls.crt and tls.key aren't a PEM certificate and its unencrypted key") from None
+                raise _unusable(shown, "tls.crt and tls.key aren't a PEM certificate and its unencrypted key") from None
     return context
 
 
@@ -110,5 +115,5 @@ def _no_password() -> str:
     raise ValueError("the key is encrypted")  # without this, OpenSSL would ask on the terminal
 
 
-def _unusable(why: str) -> FetchError:
-    return FetchError(FetchReason.INVALID_CREDENTIALS, f"In the Secret of certSecretRef, {why}; write it anew.")
+def _unusable(shown: str, why: str) -> FetchError:
+    return FetchError(FetchReason.INVALID_CREDENTIALS, f"In the Secret {shown}, {why}; write it anew.")

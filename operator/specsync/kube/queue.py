@@ -17,7 +17,9 @@ class WorkQueue(Generic[K]):
         self._waiting: asyncio.Queue[K] = asyncio.Queue()
         self._dirty: set[K] = set()  # to be worked on
         self._active: set[K] = set()  # being worked on
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._timers: dict[
+            K, tuple[float, asyncio.Handle]
+        ] = {}  # when, by the loop's clock, and what adds the key then
         self._failures: dict[K, int] = {}
 
     def __len__(self) -> int:
@@ -34,12 +36,13 @@ class WorkQueue(Generic[K]):
         """Adds the key after some time; of several such calls the earliest counts."""
         loop = asyncio.get_running_loop()
         due = loop.time() + max(0.0, seconds)
-        timer = self._timers.get(key)
-        if timer is not None:
-            if timer.when() <= due:
+        known = self._timers.get(key)
+        if known is not None:
+            # uvloop's handles know no `when` where they are due at once, so the time is kept beside.
+            if known[0] <= due:
                 return
-            timer.cancel()
-        self._timers[key] = loop.call_at(due, self._ripe, key)
+            known[1].cancel()
+        self._timers[key] = (due, loop.call_at(due, self._ripe, key))
 
     def add_backing_off(self, key: K) -> None:
         """Adds a key whose work failed, later with each failure in a row: 0.2 s doubling to 60 s."""

@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
-from specsync.openapi.digests import merkle_digests
+from specsync.openapi.digests import merkle_digests, shape_digests
 from specsync.openapi.load import Loaded
 from specsync.openapi.model import (
+    Callback,
     Components,
     Document,
     Header,
+    Link,
     MediaType,
     Operation,
     Parameter,
@@ -36,6 +38,7 @@ from specsync.openapi.references import (
     is_external,
     references_in,
     resolve_path_item,
+    without_names,
 )
 from specsync.openapi.tolerant import Finding, convert, escaped
 
@@ -90,6 +93,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "headers": msgspec.json.Decoder(Header),
     "securitySchemes": msgspec.json.Decoder(SecurityScheme),
     "mediaTypes": msgspec.json.Decoder(MediaType),
+    "links": msgspec.json.Decoder(Link),
 }
 _operation_decoder = msgspec.json.Decoder(Operation)
 
@@ -101,6 +105,7 @@ class CanonicalDocument:
         self._form = form
         self._decoded = decoded
         self._encoded = encoded
+        self._shapes: dict[str, str] | None = None
         self.format = form.format
         self.title = form.title
         self.version = form.version
@@ -160,6 +165,21 @@ class CanonicalDocument:
             return None
         found = self._decoded[key] = _decoders[kind].decode(part.value)
         return found
+
+    def schema_shapes(self) -> dict[str, str]:
+        """A digest for each component schema that doesn't depend on the names of components."""
+        if self._shapes is None:
+            parts = self._form.components.get("schemas", {})
+            contents = {name: without_names(bytes(part.value)) for name, part in parts.items()}
+            self._shapes = shape_digests(contents, self.schema_references())
+        return self._shapes
+
+    def schema_references(self) -> dict[str, list[str]]:
+        """For each component schema the names of those that it refers to, in the order of their places."""
+        return {
+            name: [component_name(reference, "schemas") for reference in references_in(bytes(part.value))]
+            for name, part in self._form.components.get("schemas", {}).items()
+        }
 
     def component_digest(self, kind: str, name: str) -> str | None:
         part = self._form.components.get(kind, {}).get(name)
@@ -227,7 +247,21 @@ def _operations(
                 operation.shared_parameters = item.parameters
             if item.servers and not operation.servers:
                 operation.servers = item.servers
+            if operation.callbacks:
+                operation.callbacks = _followed(operation.callbacks, components)
             found[path, method] = operation
+    return found
+
+
+def _followed(callbacks: dict[str, Callback], components: Components) -> dict[str, Callback]:
+    """The callbacks with what they refer to in their place."""
+    found = {}
+    for name, written in callbacks.items():
+        reference = written.get("$ref")
+        if isinstance(reference, str):
+            found[name] = (components.callbacks or {}).get(component_name(reference, "callbacks"), written)
+        else:
+            found[name] = {key: item for key, item in written.items() if not key.startswith("x-")}
     return found
 
 
@@ -239,17 +273,20 @@ def _encode(
     references: dict[_Key, list[_Key]] = {}
     tables = {kind: (components, attribute) for kind, attribute in KINDS.values() if kind != "pathItems"}
 
+    known: dict[str, _Key] = {}
+
     def encode(key: _Key, part: Any, pointer: str) -> None:
         content = contents[key] = _encoder.encode(part)
         targets: list[_Key] = []
         settled = False
         for reference in references_in(content):
-            target = _target(reference, tables)
+            target = known.get(reference) or _target(reference, tables)
             if target is None and not is_external(reference) and not settled:
                 hoister.settle(part, pointer)
                 settled = True
             target = target or _target(reference, tables)
             if target is not None:
+                known[reference] = target
                 targets.append(target)
         references[key] = targets
 

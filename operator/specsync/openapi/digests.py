@@ -23,7 +23,12 @@ def merkle_digests(contents: Mapping[Key, bytes], references: Mapping[Key, Seque
     digests: dict[Key, str] = {}
     for component in strongly_connected(contents, references):
         outside = sorted(
-            {digests[target] for key in component for target in references.get(key, ()) if target in digests}
+            {
+                f"{target} {digests[target]}"  # with its name: contents that are swapped are a change
+                for key in component
+                for target in references.get(key, ())
+                if target in digests
+            }
         )
         if len(component) == 1:
             key = component[0]
@@ -31,10 +36,31 @@ def merkle_digests(contents: Mapping[Key, bytes], references: Mapping[Key, Seque
             digests[key] = _digest(contents[key], circular, *outside)
             continue
         own = {key: _digest(contents[key]) for key in component}
-        together = _digest(b"", *sorted(own.values()), *outside)
+        together = _digest(b"", *sorted(f"{key} {digest}" for key, digest in own.items()), *outside)
         for key in component:
             digests[key] = _digest(b"", own[key], together)
     return digests
+
+
+_MOST_ROUNDS = 8
+
+
+def shape_digests(contents: Mapping[Key, bytes], references: Mapping[Key, Sequence[Key]]) -> dict[Key, str]:
+    """Digests that don't depend on the names of components: those of a component and of its renamed copy are equal.
+
+    ``contents`` must not hold the names that ``references`` has, in the order of their places. Digests of components
+    that differ may be equal where the difference is more than some levels of reference away.
+    """
+    own = {key: _digest(content) for key, content in contents.items()}
+    shapes = own
+    for _ in range(_MOST_ROUNDS):
+        classes = len(set(shapes.values()))
+        shapes = {
+            key: _digest(b"", own[key], *(shapes.get(target, "") for target in references.get(key, ()))) for key in own
+        }
+        if len(set(shapes.values())) == classes:
+            break
+    return shapes
 
 
 def _digest(content: bytes, *parts: str) -> str:

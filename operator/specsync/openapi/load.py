@@ -43,6 +43,9 @@ class Loaded(msgspec.Struct, kw_only=True):
     """The plain tree in OpenAPI 3.x shape otherwise (YAML, or lifted from Swagger 2.0). All keys are strings.
     What a YAML alias stands for may be in it several times as the same object: it isn't to be changed."""
 
+    swagger2: dict[str, Any] | None = None
+    """The tree of Swagger 2.0 as it was written, before the lift; parts of it are shared with ``tree``."""
+
     def as_tree(self) -> dict[str, Any]:
         """The plain tree. ``raw`` is decoded at each call. Raises DocumentError(NotParseable)."""
         if self.tree is not None:
@@ -50,6 +53,10 @@ class Loaded(msgspec.Struct, kw_only=True):
         assert self.raw is not None
         tree: dict[str, Any] = read_tree(self.raw, DEFAULT_LIMITS)
         return tree
+
+    def as_written(self) -> dict[str, Any]:
+        """The plain tree of what the author wrote. As ``as_tree`` but for Swagger 2.0."""
+        return self.as_tree() if self.swagger2 is None else self.swagger2
 
 
 def load(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
@@ -91,8 +98,9 @@ def _load_json(text: bytes, limits: Limits) -> Loaded:
         raise not_openapi(read_tree(text, limits))
     title, version = _title_and_version(head.info)
     if format_ == "swagger-2.0":
-        tree = _lifted(read_tree(text, limits), limits)
-        return Loaded(format=format_, title=title, version=version, tree=tree)
+        written = read_tree(text, limits)
+        tree = _lifted(written, limits)
+        return Loaded(format=format_, title=title, version=version, tree=tree, swagger2=written)
     return Loaded(format=format_, title=title, version=version, raw=text)
 
 
@@ -110,8 +118,9 @@ def _from_tree(root: Any, text: bytes, limits: Limits) -> Loaded:
     if format_ is None:
         raise not_openapi(root)
     title, version = _title_and_version(root.get("info"), text)
-    tree = _lifted(root, limits) if format_ == "swagger-2.0" else root
-    return Loaded(format=format_, title=title, version=version, tree=tree)
+    if format_ == "swagger-2.0":
+        return Loaded(format=format_, title=title, version=version, tree=_lifted(root, limits), swagger2=root)
+    return Loaded(format=format_, title=title, version=version, tree=root)
 
 
 def _lifted(swagger2: dict[str, Any], limits: Limits) -> dict[str, Any]:

@@ -212,17 +212,20 @@ def _hoist(schema: Schema, keyword: str, only: Schema) -> None:
     if schema.ref is not None or schema.discriminator is not None:
         return
     for name in Schema.__struct_fields__:
-        if name == keyword or name in _ANNOTATIONS:
-            continue
-        value = getattr(schema, name)
-        if value is not None and value is not False and value is not UNSET:
+        if name != keyword and name not in _ANNOTATIONS and _is_set(name, getattr(schema, name)):
             return
     outer = {name: getattr(schema, name) for name in _ANNOTATIONS}
     for name in Schema.__struct_fields__:
         setattr(schema, name, getattr(only, name))
     for name, value in outer.items():  # what stands outside comes on top of what stands inside
-        if value is not None and value is not False and value is not UNSET:
+        if _is_set(name, value):
             setattr(schema, name, value)
+
+
+def _is_set(name: str, value: object) -> bool:
+    if name in ("default", "const"):
+        return value is not UNSET
+    return value is not None and value is not False
 
 
 class Header(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
@@ -275,12 +278,25 @@ class Response(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     ref: str | None = field(name="$ref", default=None)
     headers: dict[str, Header] | None = None
     content: dict[str, MediaType] | None = None
-    links: dict[str, Any] | None = None
+    links: dict[str, Link] | None = None
+
+
+class Link(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
+    ref: str | None = field(name="$ref", default=None)
+    operation_ref: str | None = None
+    operation_id: str | None = None
+    parameters: dict[str, Any] | None = None
+    request_body: Any | UnsetType = UNSET
+
+
+class ServerVariable(msgspec.Struct, omit_defaults=True, gc=False):
+    default: str | None = None
+    enum: list[str] | None = None
 
 
 class Server(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     url: str = ""
-    variables: dict[str, Any] | None = None
+    variables: dict[str, ServerVariable] | None = None
 
 
 Security = list[dict[str, list[str]]]
@@ -297,7 +313,7 @@ class Operation(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     responses: dict[str, Response] | None = None
     security: Security | None = None
     servers: list[Server] | None = None
-    callbacks: dict[str, Any] | None = None
+    callbacks: dict[str, Callback] | None = None
     x_sunset: Any = field(name="x-sunset", default=None)
     x_stability: Any = field(name="x-stability-level", default=None)
 
@@ -325,6 +341,9 @@ class PathItem(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
         found.extend((self.additional_operations or {}).items())
         return [(method, operation) for method, operation in found if operation is not None]
 
+
+Callback = dict[str, PathItem | str | None]
+"""What the provider calls, by expression; or only ``$ref``, until ``normalize`` has put in what it refers to."""
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
@@ -354,6 +373,8 @@ class Components(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     headers: dict[str, Header] | None = None
     security_schemes: dict[str, SecurityScheme] | None = None
     path_items: dict[str, PathItem] | None = None
+    links: dict[str, Link] | None = None
+    callbacks: dict[str, Callback] | None = None
     media_types: dict[str, MediaType] | None = None
 
 

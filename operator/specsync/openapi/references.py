@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
@@ -19,6 +18,7 @@ from specsync.openapi.errors import DocumentError
 from specsync.openapi.model import (
     Components,
     Header,
+    Link,
     MediaType,
     Parameter,
     PathItem,
@@ -29,7 +29,7 @@ from specsync.openapi.model import (
 )
 from specsync.openapi.tolerant import Finding, convert, escaped
 
-Target = Schema | Parameter | RequestBody | Response | Header | SecurityScheme | PathItem | MediaType
+Target = Schema | Parameter | RequestBody | Response | Header | SecurityScheme | PathItem | MediaType | Link
 
 KINDS: dict[type, tuple[str, str]] = {
     Schema: ("schemas", "schemas"),
@@ -40,9 +40,11 @@ KINDS: dict[type, tuple[str, str]] = {
     SecurityScheme: ("securitySchemes", "security_schemes"),
     PathItem: ("pathItems", "path_items"),
     MediaType: ("mediaTypes", "media_types"),
+    Link: ("links", "links"),
 }
 """For each kind of component its name in a document, and its attribute of ``Components``."""
 
+_INTERNAL = re.compile(rb'"\$ref":"#/[^"]*"')
 _REFERENCE = re.compile(rb'"\$ref":"([^"]*)"')
 
 
@@ -52,7 +54,15 @@ def references_in(encoded: bytes) -> list[str]:
     """
     if b'"$ref":"' not in encoded:
         return []
-    return [msgspec.json.decode(b'"' + found + b'"') for found in _REFERENCE.findall(encoded)]
+    return [
+        found.decode() if b"\\" not in found else msgspec.json.decode(b'"' + found + b'"')
+        for found in _REFERENCE.findall(encoded)
+    ]
+
+
+def without_names(encoded: bytes) -> bytes:
+    """``encoded``, canonical JSON, without the names of what it refers to inside of its document."""
+    return _INTERNAL.sub(b'"$ref":""', encoded)
 
 
 def component_name(reference: str, kind: str) -> str:
@@ -64,11 +74,17 @@ def component_name(reference: str, kind: str) -> str:
 
 
 def unescaped(token: str) -> str:
-    return unquote(token).replace("~1", "/").replace("~0", "~") if "~" in token or "%" in token else token
+    """The key that a reference token of a JSON pointer in a URI means."""
+    if "%" in token:
+        from urllib.parse import unquote  # noqa: PLC0415 — rarely needed, and slow to import
+
+        token = unquote(token)
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
 
 
 def is_external(reference: str) -> bool:
-    return not reference.startswith("#")
+    """Whether a reference leads where specsync doesn't follow: into another document, or to an anchor."""
+    return not reference.startswith("#/")
 
 
 def holders(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from specsync.resources.meta import Condition
 from specsync.resources.reasons import Reason
 
 # Conditions that are only present while they are true (kstatus' abnormal-true).
-ABNORMAL_TRUE = frozenset({"Reconciling", "Stalled", "IntervalClamped"})
+ABNORMAL_TRUE = frozenset({"Reconciling", "Stalled", "IntervalClamped", "MonitorUnmatched"})
 
 
 def condition(

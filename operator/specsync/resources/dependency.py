@@ -3,6 +3,7 @@
 import hashlib
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 from msgspec import Meta, field
 
 from specsync.resources.meta import (
@@ -21,6 +22,7 @@ from specsync.resources.meta import (
     name_rule,
     rules,
 )
+from specsync.resources.monitor import MONITOR_RULES, Monitor
 
 # Set by users (`kubectl annotate dep/x specsync.dev/requestedAt=…`): any new value asks for a sync now.
 REQUESTED_AT = "specsync.dev/requestedAt"
@@ -56,6 +58,28 @@ class ConfigMapKeyReference(FrozenStruct, frozen=True, kw_only=True):
     ]
 
 
+class ServiceReference(FrozenStruct, frozen=True, kw_only=True):
+    name: Annotated[
+        ObjectName,
+        Meta(description="Name of a Service in the same namespace.", extra_json_schema=name_rule("a Service")),
+    ]
+    port: Annotated[int, Meta(ge=1, le=65535, description="A TCP port that the Service declares.")]
+    scheme: Annotated[Literal["http", "https"], Meta(description="http or https. Default http.")] = "http"
+    path: Annotated[
+        str,
+        Meta(
+            max_length=1024,
+            description="Path of the document, from '/' on; may have a query.",
+            extra_json_schema=rules(
+                (
+                    r"self.matches('^/[^#\\s]*$')",
+                    "path must begin with '/' and have no spaces and no '#', for example /openapi.json",
+                )
+            ),
+        ),
+    ]
+
+
 class Source(FrozenStruct, frozen=True, kw_only=True):
     url: (
         Annotated[
@@ -82,6 +106,10 @@ class Source(FrozenStruct, frozen=True, kw_only=True):
     config_map_ref: (
         Annotated[ConfigMapKeyReference, Meta(description="A key of a ConfigMap that holds the document.")] | None
     ) = None
+    service_ref: (
+        Annotated[ServiceReference, Meta(description="A Service in the same namespace that serves the document.")]
+        | None
+    ) = None
     timeout: Annotated[
         Duration,
         Meta(
@@ -92,25 +120,40 @@ class Source(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = "60s"
     secret_ref: (
-        Annotated[SecretReference, Meta(description="A Secret with the credentials for the url; key bearerToken.")]
+        Annotated[
+            SecretReference,
+            Meta(
+                description="A Secret with the credentials for url or serviceRef;"
+                " keys bearerToken, or username and password, and header.<Name>."
+            ),
+        ]
         | None
     ) = None
     cert_secret_ref: (
         Annotated[
             SecretReference,
-            Meta(description="A Secret with the certificate authority for the url; key ca.crt."),
+            Meta(
+                description="A Secret with certificates for url or serviceRef; keys ca.crt (the authority to trust),"
+                " and tls.crt and tls.key (the client's own)."
+            ),
         ]
         | None
     ) = None
 
     def digest(self) -> str:
         """Identifies where the document is from, without telling it: a URL's query may hold a secret."""
+        if self.service_ref is not None:
+            ref = self.service_ref
+            text = f"service/{ref.scheme}/{ref.name}:{ref.port}{ref.path}"
+            return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
         identity = self.url if self.config_map_ref is None else f"{self.config_map_ref.name}/{self.config_map_ref.key}"
         return "sha256:" + hashlib.sha256(f"{self.url is None}/{identity}".encode()).hexdigest()
 
 
 class History(FrozenStruct, frozen=True, kw_only=True):
-    jobs: Annotated[int, Meta(ge=1, le=100, description="Finished SyncJobs to keep. Default 10.")] = 10
+    jobs: Annotated[
+        int, Meta(ge=1, le=100, description="Finished SyncJobs to keep; at times up to twice as many. Default 10.")
+    ] = 10
     snapshots: Annotated[int, Meta(ge=2, le=100, description="SpecSnapshots to keep. Default 10.")] = 10
     change_sets: Annotated[int, Meta(ge=1, le=500, description="ChangeSets to keep. Default 50.")] = 50
 
@@ -128,15 +171,15 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
     source: Annotated[
         Source,
         Meta(
-            description="Where the contract is: exactly one of url and configMapRef.",
+            description="Where the contract is: exactly one of url, configMapRef and serviceRef.",
             extra_json_schema=rules(
                 (
-                    "[has(self.url), has(self.configMapRef)].exists_one(x, x)",
-                    "set exactly one of source.url and source.configMapRef",
+                    "[has(self.url), has(self.configMapRef), has(self.serviceRef)].exists_one(x, x)",
+                    "set exactly one of source.url, source.configMapRef and source.serviceRef",
                 ),
                 (
-                    "has(self.url) || !(has(self.secretRef) || has(self.certSecretRef))",
-                    "source.secretRef and source.certSecretRef go with source.url only: leave them out",
+                    "!has(self.configMapRef) || !(has(self.secretRef) || has(self.certSecretRef))",
+                    "source.secretRef and source.certSecretRef don't go with source.configMapRef: leave them out",
                 ),
             ),
         ),
@@ -154,6 +197,21 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = "6h"
     suspend: Annotated[bool, Meta(description="true stops scheduling; a manual sync still runs.")] = False
+    validation: Annotated[
+        Literal["Lenient", "Strict"],
+        Meta(
+            description="What a document that breaks the OpenAPI specification means: Lenient reports it in the"
+            " condition SpecValid and carries on, Strict fails the sync with the reason Invalid."
+        ),
+    ] = "Lenient"
+    monitor: Annotated[
+        Monitor,
+        Meta(
+            description="What part of the contract counts: the whole, or some domains and endpoints with all that they"
+            " reach. A change of it makes a new snapshot, and is no change of the contract.",
+            extra_json_schema=MONITOR_RULES,
+        ),
+    ] = Monitor()
     history: Annotated[History, Meta(description="How much to keep.")] = History()
     health: Annotated[
         HealthThresholds,
@@ -169,11 +227,24 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = HealthThresholds()
 
+    def reading_digest(self) -> str:
+        """Identifies the source and how its document is read: what was known of it counts only while both stay."""
+        if self.validation == "Lenient" and self.monitor.mode == "Full":
+            return self.source.digest()
+        settings = msgspec.json.encode((self.source.digest(), self.validation, self.monitor))
+        return "sha256:" + hashlib.sha256(settings).hexdigest()
+
 
 class SourceState(FrozenStruct, frozen=True, kw_only=True):
     """What the last successful fetch said, for conditional requests; dropped when the source changes."""
 
-    url_digest: Annotated[Digest, Meta(description="Digest of the source (URL or ConfigMap key) that it is about.")]
+    url_digest: Annotated[
+        Digest,
+        Meta(
+            description="Digest of the source (URL, Service or ConfigMap key) that it is about, and of how it is read"
+            " (spec.validation, spec.monitor)."
+        ),
+    ]
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")]
     etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
     last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
@@ -201,7 +272,9 @@ class SnapshotInfo(FrozenStruct, frozen=True, kw_only=True):
 
 
 class SyncError(FrozenStruct, frozen=True, kw_only=True):
-    stage: Annotated[str, Meta(max_length=32, description="The stage that failed.")]
+    stage: Annotated[
+        str, Meta(max_length=32, description="The stage that failed; admission where the job never started.")
+    ]
     reason: Annotated[str, Meta(max_length=64, description="Why, from the closed list in the docs.")]
     message: Annotated[str, Meta(max_length=2048, description="Why, in a sentence, with the next step.")]
 
@@ -250,7 +323,7 @@ class DependencyStatus(FrozenStruct, frozen=True, kw_only=True):
         list[Condition],
         Meta(
             max_length=16,
-            description="Ready, Reconciling, Stalled, IntervalClamped.",
+            description="Ready, SpecValid, Reconciling, Stalled, IntervalClamped, MonitorUnmatched.",
             extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []

@@ -57,6 +57,12 @@ class Reason(StrEnum):
         "The ConfigMap of spec.source.configMapRef doesn't exist in the namespace.",
     )
     CONFIG_MAP_KEY_MISSING = "ConfigMapKeyMissing", "The ConfigMap lacks the key of spec.source.configMapRef."
+    SERVICE_NOT_FOUND = "ServiceNotFound", "The Service of spec.source.serviceRef doesn't exist in the namespace."
+    SERVICE_PORT_MISSING = "ServicePortMissing", "The Service doesn't declare the TCP port of spec.source.serviceRef."
+    SERVICE_UNUSABLE = (
+        "ServiceUnusable",
+        "The Service is an ExternalName, headless or without a selector: it may lead anywhere, past the guard.",
+    )
 
     # Parse and normalize
     EMPTY_DOCUMENT = "EmptyDocument", "The document is empty."
@@ -66,6 +72,15 @@ class Reason(StrEnum):
     UNSUPPORTED_VERSION = "UnsupportedVersion", "Not Swagger 2.0 or OpenAPI 3.0, 3.1, 3.2."
     LIMIT_EXCEEDED = "LimitExceeded", "The document is nested too deep, or expands to too much."
     UNRESOLVABLE_REFERENCE = "UnresolvableReference", "A $ref within the document leads to nothing."
+    INVALID = (
+        "Invalid",
+        "The document breaks the OpenAPI specification, and spec.validation is Strict. Have it corrected, or "
+        "set Lenient.",
+    )
+    NOTHING_MONITORED = (
+        "NothingMonitored",
+        "spec.monitor selects none of the document's operations. Correct its domains and endpoints.",
+    )
     RESOURCE_EXHAUSTED = (
         "ResourceExhausted",
         "Working on the document took too much memory or killed its process.",
@@ -90,6 +105,7 @@ class Reason(StrEnum):
     # Conditions and Events
     PENDING = "Pending", "The first sync has not ended yet."
     SYNCING = "Syncing", "A sync is under way or due."
+    RETRYING = "Retrying", "An attempt failed; the message says why and when the next one is."
     SYNCED = "Synced", "The latest sync succeeded."
     SUSPENDED = "Suspended", "spec.suspend is true: no scheduled sync."
     PAUSED = (
@@ -99,6 +115,17 @@ class Reason(StrEnum):
     DEGRADED = "Degraded", "Several failed syncs in a row."
     UNHEALTHY = "Unhealthy", "Many failed syncs in a row."
     RECOVERED = "Recovered", "A sync succeeded after failures."
+    VALID = "Valid", "The document is what the OpenAPI specification asks for; there may be warnings."
+    DEFECTS = (
+        "Defects",
+        "The document breaks the OpenAPI specification in places; monitoring goes on. "
+        "See: kubectl specsync snapshot findings dep/NAME.",
+    )
+    NOT_JUDGED = "NotJudged", "Judging the document took too much memory or time; monitoring goes on."
+    MONITOR_UNMATCHED = (
+        "MonitorUnmatched",
+        "Some of spec.monitor's domains or endpoints fit no operation of the document. Correct or remove them.",
+    )
     INTERVAL_CLAMPED = (
         "IntervalClamped",
         "spec.interval is shorter than the operator's --min-interval, which is used instead.",

@@ -16,6 +16,7 @@ from specsync.resources.meta import (
     Time,
     rules,
 )
+from specsync.resources.monitor import Monitor
 
 
 class Digests(FrozenStruct, frozen=True, kw_only=True):
@@ -28,6 +29,9 @@ class SnapshotBlobs(FrozenStruct, frozen=True, kw_only=True):
     raw: Annotated[BlobRef, Meta(description="The document as it was served.")]
     canonical: Annotated[BlobRef, Meta(description="The canonical form.")]
     operations: Annotated[BlobRef, Meta(description="The list of operations.")]
+    findings: Annotated[BlobRef, Meta(description="What validation found; absent where it found nothing.")] | None = (
+        None
+    )
 
 
 class SpecSnapshotSpec(FrozenStruct, frozen=True, kw_only=True):
@@ -44,6 +48,11 @@ class SpecSnapshotSpec(FrozenStruct, frozen=True, kw_only=True):
         list[Annotated[str, Meta(max_length=128)]],
         Meta(max_length=64, description="From tags and path structure, the first 64."),
     ] = []
+    findings: Annotated[int, Meta(description="Number of defects that validation found.")] = 0
+    monitor: (
+        Annotated[Monitor, Meta(description="The part of the contract that it holds, by spec.monitor; absent: all.")]
+        | None
+    ) = None
     digests: Annotated[Digests, Meta(description="What the content is told apart by.")]
     blobs: Annotated[SnapshotBlobs, Meta(description="Where the content is.")]
     fetched_at: Annotated[Time, Meta(description="When the document was fetched.")]

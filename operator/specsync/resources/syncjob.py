@@ -20,6 +20,7 @@ from specsync.resources.meta import (
     name_rule,
     rules,
 )
+from specsync.resources.monitor import Monitor
 
 # Set by users on a failed job: any new value makes it go on at the stage that failed.
 RETRY_REQUESTED_AT = "specsync.dev/retryRequestedAt"
@@ -31,6 +32,9 @@ Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 FINISHED_PHASES: frozenset[str] = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 Result = Literal["Baseline", "Unchanged", "Changed"]
+
+MOST_FIRST_FINDINGS = 3
+MOST_UNMATCHED = 8
 
 
 class Target(FrozenStruct, frozen=True, kw_only=True):
@@ -85,7 +89,7 @@ class Base(FrozenStruct, frozen=True, kw_only=True):
 
 
 class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
-    source_digest: Annotated[Digest, Meta(description="Digest of the source (URL or ConfigMap key) that was fetched.")]
+    source_digest: Annotated[Digest, Meta(description="Digest of the source that was fetched, and of how it is read.")]
     not_modified: Annotated[bool, Meta(description="The source has not changed since the last success.")] = False
     raw: Annotated[BlobRef, Meta(description="The document as it was served.")] | None = None
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")] = ""
@@ -94,10 +98,33 @@ class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
     fetched_at: Annotated[Time, Meta(description="When it was fetched.")] | None = None
 
 
+class Judgement(FrozenStruct, frozen=True, kw_only=True):
+    """What validation found in a document."""
+
+    judged: Annotated[bool, Meta(description="false where judging took too much memory or time.")] = True
+    errors: Annotated[int, Meta(description="What breaks the OpenAPI specification.")] = 0
+    warnings: Annotated[int, Meta(description="What is doubtful.")] = 0
+    first: Annotated[
+        list[Annotated[str, Meta(max_length=512)]],
+        Meta(max_length=MOST_FIRST_FINDINGS, description="The first findings, each with its JSON pointer."),
+    ] = []
+    findings: Annotated[BlobRef, Meta(description="All findings.")] | None = None
+
+    @property
+    def counted(self) -> str:
+        parts = [
+            f"{number:,} {word}{'' if number == 1 else 's'}"
+            for number, word in ((self.errors, "error"), (self.warnings, "warning"))
+            if number
+        ]
+        return " and ".join(parts)
+
+
 class ParseOutput(FrozenStruct, frozen=True, kw_only=True):
     format: Annotated[str, Meta(max_length=32, description="swagger-2.0, openapi-3.0, openapi-3.1 or openapi-3.2.")]
     title: Annotated[str, Meta(max_length=256, description="The contract's info.title.")]
     version: Annotated[str, Meta(max_length=128, description="The contract's info.version.")]
+    validation: Annotated[Judgement, Meta(description="What validation found.")] | None = None
 
 
 class NormalizeOutput(FrozenStruct, frozen=True, kw_only=True):
@@ -109,6 +136,11 @@ class NormalizeOutput(FrozenStruct, frozen=True, kw_only=True):
     domains: Annotated[
         list[Annotated[str, Meta(max_length=128)]],
         Meta(max_length=64, description="From tags and path structure, the first 64."),
+    ] = []
+    monitor: Annotated[Monitor, Meta(description="The part that was selected; absent for the whole.")] | None = None
+    unmatched: Annotated[
+        list[Annotated[str, Meta(max_length=256)]],
+        Meta(max_length=MOST_UNMATCHED, description="Entries of spec.monitor that fit no operation, the first ones."),
     ] = []
 
 

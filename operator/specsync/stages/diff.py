@@ -1,32 +1,49 @@
-"""diff: compares the canonical form with the base's, and stores the whole list of changes as a blob."""
+"""diff: compares the canonical form with the base's, and stores the whole list of changes as a blob.
+
+A base's canonical form that is lost, or is of an older version of specsync, is made anew from its document. So is one
+of another selection, where spec.monitor was changed: both sides are compared by what is monitored now, so that the
+selection's change is no change of the contract. Where the document is gone too there is nothing to compare with: a new
+baseline, with its Event, so that the next change is found again.
+"""
 
 from specsync.kube.client import NotFound
 from specsync.resources import SpecSnapshot
 from specsync.resources.meta import owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import DiffOutput, NormalizeOutput
-from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+from specsync.stages.contract import Load, Stage, StageContext, StageError, StageResult
 from specsync.stages.engine import Compared
+from specsync.stages.normalize import selection_of
 from specsync.stages.raw import loader
+
+# What the engine says of a document. The new one has passed it, so in this stage it is about the base.
+_REFUSALS = frozenset(
+    {
+        Reason.EMPTY_DOCUMENT,
+        Reason.HTML_DOCUMENT,
+        Reason.NOT_PARSEABLE,
+        Reason.NOT_OPENAPI,
+        Reason.UNSUPPORTED_VERSION,
+        Reason.LIMIT_EXCEEDED,
+        Reason.UNRESOLVABLE_REFERENCE,
+    }
+)
 
 
 async def run(context: StageContext) -> StageResult:
     base = context.job.status.base
-    normalized = context.output("normalize", NormalizeOutput)
-    if base is None or normalized.canonical is None:
+    if base is None:
         raise StageError(Reason.INTERNAL_ERROR, "there is nothing to compare with; create another SyncJob")
     try:
         old = await context.client.get(SpecSnapshot, context.namespace, base.snapshot)
     except NotFound:
-        raise StageError(
-            Reason.BLOB_MISSING,
-            f"SpecSnapshot {base.snapshot}, the one to compare with, was deleted; ask for another sync",
-        ) from None
-    parts = {
-        base.digest: loader(context, old.spec.blobs.canonical),
-        normalized.canonical_digest: loader(context, normalized.canonical),
-    }
-    compared = await context.engine.call("compare", Compared, parts, old=base.digest, new=normalized.canonical_digest)
+        return _new_baseline(f"SpecSnapshot {base.snapshot} was deleted")
+    reselected = old.spec.monitor != context.output("normalize", NormalizeOutput).monitor
+    compared = await _compare(context, old, base.digest, reselected=reselected)
+    if compared is None:
+        return _new_baseline(f"the content of SpecSnapshot {base.snapshot} is gone or damaged")
+    if reselected and not (compared.breaking or compared.risky or compared.safe):
+        return _new_baseline("spec.monitor was changed; in what is monitored now nothing else was")
     output = DiffOutput(
         breaking=compared.breaking,
         risky=compared.risky,
@@ -37,3 +54,44 @@ async def run(context: StageContext) -> StageResult:
 
 
 STAGE = Stage("diff", run, deadline=180.0)
+
+
+class _BaseGone(Exception):
+    """A blob of the base can't be read any more."""
+
+
+async def _compare(context: StageContext, old: SpecSnapshot, base: str, *, reselected: bool) -> Compared | None:
+    """None where neither the base's canonical form nor its document is of use any more."""
+    normalized = context.output("normalize", NormalizeOutput)
+    if normalized.canonical is None:
+        raise StageError(Reason.INTERNAL_ERROR, "there is nothing to compare; create another SyncJob")
+    new, raw, blobs = normalized.canonical_digest, old.spec.digests.raw, old.spec.blobs
+    parts = {base: _of_base(loader(context, blobs.canonical)), new: loader(context, normalized.canonical)}
+    selection = selection_of(normalized.monitor)
+    for from_document in (True,) if reselected else (False, True):
+        try:
+            if from_document:
+                document = {raw: _of_base(loader(context, blobs.raw))}
+                await context.engine.call("renormalize", bool, document, old=base, raw=raw, selection=selection)
+            return await context.engine.call("compare", Compared, parts, old=base, new=new)
+        except _BaseGone:
+            continue
+        except StageError as error:
+            if error.reason not in _REFUSALS:
+                raise
+    return None
+
+
+def _of_base(load: Load) -> Load:
+    async def load_base() -> bytes:
+        try:
+            return await load()
+        except StageError as error:
+            raise _BaseGone from error
+
+    return load_base
+
+
+def _new_baseline(why: str) -> StageResult:
+    output = DiffOutput(breaking=0, risky=0, safe=0)
+    return StageResult(output, message=f"a new baseline: {why}", ends="Baseline")

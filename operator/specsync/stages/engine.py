@@ -1,4 +1,4 @@
-"""What runs in a worker's child process: parse, normalize, compare. No I/O, nothing of Kubernetes.
+"""What runs in a worker's child process: parse, validate, normalize, compare. No I/O, nothing of Kubernetes.
 
 The child keeps what it made for the job that it works on, so that the next stage need not load and parse again.
 """
@@ -9,10 +9,19 @@ from specsync.diffing import compare
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary, normalize
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.load import Loaded, load
-from specsync.resources.syncjob import ParseOutput
+from specsync.openapi.selection import Selection, select_part
+from specsync.openapi.validation import judge
+from specsync.resources.syncjob import MOST_FIRST_FINDINGS, MOST_UNMATCHED, ParseOutput
 
 # What fits the fields of a resource.
-_TITLE, _VERSION, _DOMAIN, _DOMAINS = 256, 128, 128, 64
+_TITLE, _VERSION, _DOMAIN, _DOMAINS, _FINDING = 256, 128, 128, 64, 512
+
+
+class Validated(msgspec.Struct, frozen=True):
+    errors: int
+    warnings: int
+    first: list[str]
+    report: bytes
 
 
 class Normalized(msgspec.Struct, frozen=True):
@@ -21,6 +30,11 @@ class Normalized(msgspec.Struct, frozen=True):
     operation_list: bytes
     operations: int
     domains: list[str]
+    all_operations: int
+    """Of the whole document; `operations` are the selected ones."""
+    all_domains: list[str]
+    unmatched: list[str]
+    """The first entries of the selection that fit nothing."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -60,21 +74,42 @@ class DocumentEngine:
         loaded = self._load(raw)
         return ParseOutput(format=loaded.format, title=loaded.title[:_TITLE], version=loaded.version[:_VERSION])
 
-    def normalize(self, raw: str) -> Normalized:
+    def validate(self, raw: str) -> Validated:
         """Raises DocumentError, PartMissing."""
-        document = normalize(self._load(raw))
+        report = judge(self._load(raw))
+        first = [f"{finding.place}: {finding.message}" for finding in report.findings[:MOST_FIRST_FINDINGS]]
+        return Validated(
+            errors=report.errors,
+            warnings=report.warnings,
+            first=[text if len(text) <= _FINDING else text[: _FINDING - 1] + "…" for text in first],
+            report=msgspec.json.encode(report),
+        )
+
+    def normalize(self, raw: str, selection: str = "") -> Normalized:
+        """`selection` is a Selection as JSON, empty for the whole. Raises DocumentError, PartMissing."""
+        whole = normalize(self._load(raw))
         self._loaded.clear()
+        document, unmatched = _selected(whole, selection)
         self._canonical[document.digest] = document
         return Normalized(
             digest=document.digest,
             canonical=document.to_bytes(),
             operation_list=_operation_list(document),
             operations=len(document.operations),
-            domains=[domain[:_DOMAIN] for domain in document.domains[:_DOMAINS]],
+            domains=_domains(document),
+            all_operations=len(whole.operations),
+            all_domains=_domains(whole),
+            unmatched=unmatched[:MOST_UNMATCHED],
         )
 
+    def renormalize(self, old: str, raw: str, selection: str = "") -> bool:
+        """Makes the form that is known as `old` anew, from its document. Raises DocumentError, PartMissing."""
+        self._canonical[old], _ = _selected(normalize(self._load(raw)), selection)
+        self._loaded.clear()
+        return True
+
     def compare(self, old: str, new: str) -> Compared:
-        """Raises PartMissing."""
+        """Raises PartMissing; DocumentError where `old` is a form of another version of specsync."""
         comparison = compare(self._document(old), self._document(new))
         summary = comparison.summary
         return Compared(
@@ -91,7 +126,10 @@ class DocumentEngine:
 
     def _document(self, digest: str) -> CanonicalDocument:
         if digest not in self._canonical:
-            self._canonical[digest] = CanonicalDocument.from_bytes(self._take(digest))
+            try:
+                self._canonical[digest] = CanonicalDocument.from_bytes(self._take(digest))
+            except ValueError as error:
+                raise DocumentError("UnsupportedVersion", str(error)) from error
         return self._canonical[digest]
 
     def _take(self, digest: str) -> bytes:
@@ -101,11 +139,19 @@ class DocumentEngine:
             raise PartMissing(digest) from None
 
 
+def _selected(document: CanonicalDocument, selection: str) -> tuple[CanonicalDocument, list[str]]:
+    return select_part(document, msgspec.json.decode(selection, type=Selection)) if selection else (document, [])
+
+
+def _domains(document: CanonicalDocument) -> list[str]:
+    return [domain[:_DOMAIN] for domain in document.domains[:_DOMAINS]]
+
+
 def _operation_list(document: CanonicalDocument) -> bytes:
     # The document's own list holds the operations themselves too, which the canonical form has already.
     return msgspec.json.encode(msgspec.convert(document.operations, list[OperationSummary], from_attributes=True))
 
 
-OPERATIONS = ("parse", "normalize", "compare")
+OPERATIONS = ("parse", "validate", "normalize", "renormalize", "compare")
 
-__all__ = ["OPERATIONS", "Compared", "DocumentEngine", "DocumentError", "Normalized", "PartMissing"]
+__all__ = ["OPERATIONS", "Compared", "DocumentEngine", "DocumentError", "Normalized", "PartMissing", "Validated"]

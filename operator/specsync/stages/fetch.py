@@ -4,20 +4,22 @@ import asyncio
 
 from specsync.blobs.store import digest_of
 from specsync.fetching.errors import FetchError
-from specsync.fetching.request import Credentials, FetchRequest, FetchResult
+from specsync.fetching.request import FetchRequest, FetchResult
 from specsync.kube.client import NotFound
-from specsync.kube.core import ConfigMap, Secret
+from specsync.kube.core import ConfigMap
 from specsync.resources.dependency import ConfigMapKeyReference, Source, SourceState
 from specsync.resources.duration import seconds
 from specsync.resources.meta import now, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import FetchOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+from specsync.stages.credentials import read_credentials
+from specsync.stages.service import locate
 
 
 async def run(context: StageContext) -> StageResult:
     source = context.dependency.spec.source
-    known = _known_state(context, source)
+    known = _known_state(context)
     fetched_at = now()
     if source.config_map_ref is not None:
         body = await _read_config_map(context, source.config_map_ref)
@@ -32,7 +34,7 @@ async def run(context: StageContext) -> StageResult:
         return _unchanged(known, etag, last_modified, "same content")
     raw = await context.blobs.put(context.namespace, body, owner_reference(context.job))
     output = FetchOutput(
-        source_digest=source.digest(),
+        source_digest=context.dependency.spec.reading_digest(),
         raw=raw,
         raw_digest=raw_digest,
         etag=etag,
@@ -42,13 +44,16 @@ async def run(context: StageContext) -> StageResult:
     return StageResult(output, message=f"{len(body)} bytes")
 
 
-STAGE = Stage("fetch", run, deadline=330.0)  # the longest spec.source.timeout, and the blob's upload
+STAGE = Stage("fetch", run, deadline=420.0)  # the longest spec.source.timeout, waiting for a turn, the blob's upload
 
 
-def _known_state(context: StageContext, source: Source) -> SourceState | None:
-    """What the last success said of this very source; nothing where there is no snapshot to be unchanged from."""
-    status = context.dependency.status
-    if status.current is None or status.source is None or status.source.url_digest != source.digest():
+def _known_state(context: StageContext) -> SourceState | None:
+    """What the last success said of this very source, read in the same way.
+
+    Nothing where there is no snapshot to be unchanged from.
+    """
+    status, reading = context.dependency.status, context.dependency.spec.reading_digest()
+    if status.current is None or status.source is None or status.source.url_digest != reading:
         return None
     return status.source
 
@@ -85,14 +90,17 @@ async def _read_config_map(context: StageContext, ref: ConfigMapKeyReference) ->
 
 
 async def _download(context: StageContext, source: Source, known: SourceState | None) -> FetchResult:
+    credentials = await read_credentials(context, source)
+    url, pin = (source.url or "", None) if source.service_ref is None else await locate(context, source.service_ref)
     request = FetchRequest(
-        url=source.url or "",
+        url=url,
         timeout=seconds(source.timeout),
         max_bytes=context.max_document_bytes,
         etag=known.etag if known else None,
         last_modified=known.last_modified if known else None,
-        credentials=await _credentials(context, source),
+        credentials=credentials,
         user_agent=context.user_agent,
+        pin=pin,
     )
     try:
         return await context.fetcher.fetch(request)
@@ -100,29 +108,3 @@ async def _download(context: StageContext, source: Source, known: SourceState | 
         raise StageError(
             Reason(error.reason.value), error.message, retryable=error.retryable, retry_after=error.retry_after
         ) from None
-
-
-async def _credentials(context: StageContext, source: Source) -> Credentials:
-    token = ca = None
-    if source.secret_ref is not None:
-        token = (
-            (await _secret_value(context, source.secret_ref.name, "bearerToken", "secretRef")).decode("latin-1").strip()
-        )
-    if source.cert_secret_ref is not None:
-        ca = await _secret_value(context, source.cert_secret_ref.name, "ca.crt", "certSecretRef")
-    return Credentials(bearer_token=token, ca_pem=ca)
-
-
-async def _secret_value(context: StageContext, name: str, key: str, field: str) -> bytes:
-    try:
-        secret = await context.client.get(Secret, context.namespace, name)
-    except NotFound:
-        raise StageError(
-            Reason.SECRET_NOT_FOUND,
-            f"Secret {name} doesn't exist in namespace {context.namespace}: create it, or correct spec.source.{field}",
-        ) from None
-    if key not in secret.data:
-        raise StageError(
-            Reason.SECRET_KEY_MISSING, f"Secret {name} has no key {key}, which spec.source.{field} needs: add it"
-        )
-    return secret.data[key]

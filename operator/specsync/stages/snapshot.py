@@ -7,7 +7,7 @@ from specsync.resources.blobref import BlobRef
 from specsync.resources.meta import ObjectMeta, now, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
-from specsync.resources.syncjob import FetchOutput, NormalizeOutput, ParseOutput, SnapshotOutput
+from specsync.resources.syncjob import FetchOutput, Judgement, NormalizeOutput, ParseOutput, SnapshotOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
 
 
@@ -24,8 +24,10 @@ async def run(context: StageContext) -> StageResult:
                 f"SpecSnapshot {wanted.metadata.name} exists and isn't this job's: delete it, or sync again",
             ) from None
     owner = owner_reference(snapshot)
-    for blob in (snapshot.spec.blobs.raw, snapshot.spec.blobs.canonical, snapshot.spec.blobs.operations):
-        await _link(context, blob, snapshot)
+    blobs = snapshot.spec.blobs
+    for blob in (blobs.raw, blobs.canonical, blobs.operations, blobs.findings):
+        if blob is not None:
+            await _link(context, blob, snapshot)
     first = context.job.status.base is None
     return StageResult(SnapshotOutput(name=owner.name, uid=owner.uid), ends="Baseline" if first else None)
 
@@ -41,6 +43,7 @@ def _snapshot(context: StageContext) -> SpecSnapshot:
     if fetched.raw is None or normalized.canonical is None or normalized.operation_list is None:
         raise StageError(Reason.INTERNAL_ERROR, "an earlier stage recorded no blob; create another SyncJob")
     base = context.job.status.base
+    found = parsed.validation or Judgement()
     return SpecSnapshot(
         metadata=ObjectMeta(
             name=context.job.metadata.name,
@@ -56,12 +59,19 @@ def _snapshot(context: StageContext) -> SpecSnapshot:
             format=parsed.format,
             operations=normalized.operations,
             domains=normalized.domains,
+            findings=found.errors + found.warnings,
+            monitor=normalized.monitor,
             digests=Digests(
                 raw=fetched.raw_digest,
                 canonical=normalized.canonical_digest,
                 short=normalized.canonical_digest.removeprefix("sha256:")[:12],
             ),
-            blobs=SnapshotBlobs(raw=fetched.raw, canonical=normalized.canonical, operations=normalized.operation_list),
+            blobs=SnapshotBlobs(
+                raw=fetched.raw,
+                canonical=normalized.canonical,
+                operations=normalized.operation_list,
+                findings=found.findings,
+            ),
             fetched_at=fetched.fetched_at or now(),
         ),
     )

@@ -13,7 +13,7 @@ import structlog
 from specsync.blobs.configmap import ConfigMapBlobs
 from specsync.fetching.client import Fetcher
 from specsync.fetching.guard import Guard
-from specsync.kube.client import ApiError, KubeClient
+from specsync.kube.client import ApiError, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.kube.leases import LeaseTiming, Roster, WorkerLease
 from specsync.kube.pod import pod_reference
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 _CLAIM_JITTER = 0.05  # seconds; keeps workers from trying the same job in the same instant
 _SCAN_SECONDS = 1.0  # how often retries that came due and dead workers' jobs are looked for
+_AFTER_ERROR = 5.0  # seconds before a job is tried again that the API server refused to let go on
 
 
 def new_worker_id() -> str:
@@ -51,6 +52,16 @@ class WorkerSettings:
     max_document_bytes: int = 64 * 1024**2
     user_agent: str = "specsync/0.1.0"
     grace: float = 20.0
+
+
+@dataclass(eq=False)
+class _Run:
+    """A job that is being worked on. While `cancellable` it is claimed, and its stages run."""
+
+    job: SyncJob  # as it was seen first
+    task: "asyncio.Task[None]"
+    cancellable: bool = False
+    cancelled: bool = False
 
 
 class Worker:
@@ -84,9 +95,7 @@ class Worker:
             max_document_bytes=settings.max_document_bytes,
             pause=pause,
         )
-        self._running: dict[str, asyncio.Task[None]] = {}  # job uid → its task
-        self._held: dict[str, SyncJob] = {}  # job uid → the job as claimed
-        self._cancelled: set[str] = set()  # uids of jobs that a user cancelled
+        self._running: dict[str, _Run] = {}  # by the job's uid
         self._accepting = False
         self._wake = asyncio.Event()
         self.jobs.on_change.append(self._on_change)
@@ -111,13 +120,13 @@ class Worker:
         """Takes no more jobs, and gives those that run a moment to end."""
         self._accepting = False
         if self._running:
-            await asyncio.wait(self._running.values(), timeout=min(1.0, self._settings.grace))
+            await asyncio.wait([run.task for run in self._running.values()], timeout=min(1.0, self._settings.grace))
 
     def _on_change(self, job: SyncJob) -> None:
-        uid = job.metadata.uid
-        if job.spec.cancel and uid in self._running and uid not in self._cancelled:
-            self._cancelled.add(uid)
-            self._running[uid].cancel()
+        run = self._running.get(job.metadata.uid)
+        if run is not None and run.cancellable and job.spec.cancel:
+            run.cancellable, run.cancelled = False, True
+            run.task.cancel()
         self._wake.set()
 
     async def _acquire_lease(self) -> None:
@@ -132,10 +141,11 @@ class Worker:
         while True:
             try:
                 await self._roster.observe()
+                self._wake.set()
+                holders = {job.status.claim.worker for job in self.jobs if job.status.claim}
+                await self._roster.bury_dead(holders)
             except ApiError as error:
                 log.warning("workers' leases not read", error=str(error))
-            holders = {job.status.claim.worker for job in self.jobs if job.status.claim}
-            self._roster.forget_dead(holders)
             await asyncio.sleep(self._settings.timing.heartbeat / 3)
 
     async def _claim_jobs(self) -> None:
@@ -156,62 +166,88 @@ class Worker:
                     self._start(job)
 
     def _start(self, job: SyncJob) -> None:
+        uid = job.metadata.uid
         task = asyncio.create_task(self._work(job), name=f"job {job.metadata.name}")
-        self._running[job.metadata.uid] = task
+        self._running[uid] = _Run(job, task)
 
         def ended(_: "asyncio.Task[None]") -> None:
-            self._running.pop(job.metadata.uid, None)
-            self._held.pop(job.metadata.uid, None)
-            self._cancelled.discard(job.metadata.uid)
+            del self._running[uid]
             self._wake.set()
 
         task.add_done_callback(ended)
 
     async def _work(self, job: SyncJob) -> None:
-        uid = job.metadata.uid
+        """Claims a job and runs it. However it goes, the store then knows how the job stands."""
         await asyncio.sleep(random.uniform(0, _CLAIM_JITTER))  # noqa: S311
         latest = self.jobs.get(job.metadata.namespace, job.metadata.name)
-        if latest is None or not is_free(latest, self._id, self._roster, now()):
+        if latest is None or latest.metadata.uid != job.metadata.uid:
+            return
+        if not is_free(latest, self._id, self._roster, now()):
             return
         try:
             claimed = await claim(self._client, latest, self._id)
+            ended = None if claimed is None else await self._run(claimed)
+            if ended is None:
+                # Another was quicker, or has taken over: what it wrote may not be in the store yet.
+                ended = await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name)
+            self._learn(ended)
+            if ended.metadata.resource_version == latest.metadata.resource_version:
+                log.warning("claim refused, though nobody was quicker", job=job.metadata.name)
+                await asyncio.sleep(_AFTER_ERROR)
+        except NotFound:
+            self.jobs.bury(job)
         except ApiError as error:
-            log.warning("claim failed", job=job.metadata.name, error=str(error))
-            await asyncio.sleep(1.0)
-            return
-        if claimed is None:
-            return
-        self.jobs.put(claimed)
-        self._held[uid] = claimed
+            log.warning("job can't go on", job=job.metadata.name, error=str(error))
+            await asyncio.sleep(_AFTER_ERROR)
+        except Exception:
+            log.exception("job failed unexpectedly", job=job.metadata.name)
+            await asyncio.sleep(_AFTER_ERROR)
+
+    async def _run(self, job: SyncJob) -> SyncJob | None:
+        """The claimed job after its end, None when the claim was lost. Raises ApiError."""
+        run = self._running[job.metadata.uid]
+        self.jobs.put(job)
+        known = self.jobs.get(job.metadata.namespace, job.metadata.name)
+        if job.spec.cancel or (known is not None and known.spec.cancel):
+            return await cancel_job(self._shop, job)
+        run.cancellable = True
         try:
-            ended = await run_job(self._shop, claimed)
+            return await run_job(self._shop, job)
         except asyncio.CancelledError:
-            if uid not in self._cancelled:
+            if not run.cancelled:
                 raise
-            await cancel_job(self._shop, await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name))
-            return
-        if ended is not None:
-            self.jobs.put(ended)
-            if ended.finished:
-                self.jobs.remove(ended)
+            run.task.uncancel()
+            latest = await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name)
+            return await cancel_job(self._shop, latest) if self._is_mine(latest, job) else None
+        finally:
+            run.cancellable = False
+
+    def _learn(self, job: SyncJob) -> None:
+        self.jobs.put(job)
+        if job.finished:
+            self.jobs.remove(job)  # as the watch does, which leaves finished ones out
+
+    def _is_mine(self, latest: SyncJob, job: SyncJob) -> bool:
+        held = latest.status.claim
+        mine = held is not None and held.worker == self._id and latest.status.phase == "Running"
+        return mine and latest.metadata.uid == job.metadata.uid
 
     async def _stop_jobs(self) -> None:
         """Drops all jobs without a word: others may take them over any moment."""
-        for task in list(self._running.values()):
-            task.cancel()
+        for run in self._running.values():
+            run.task.cancel()
 
     async def _end(self) -> None:
         """Hands back what runs, within the grace period, and releases the Lease."""
         self._accepting = False
-        held = list(self._held.values())
-        for task in list(self._running.values()):
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        runs = list(self._running.values())
+        await self._stop_jobs()
+        await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
         if self._lease.safe:
             try:
                 async with asyncio.timeout(self._settings.grace):
-                    for job in held:
-                        await self._hand_back(job)
+                    for run in runs:
+                        await self._hand_back(run.job)
             except TimeoutError:
                 log.warning("grace period over, jobs are left to takeover")
         await self._lease.release()
@@ -220,9 +256,9 @@ class Worker:
 
     async def _hand_back(self, job: SyncJob) -> None:
         try:
-            current = await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name)
-        except ApiError:
+            latest = await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name)
+        except ApiError as error:
+            log.warning("job not handed back", job=job.metadata.name, error=str(error))
             return
-        mine = current.status.claim is not None and current.status.claim.worker == self._id
-        if current.metadata.uid == job.metadata.uid and mine and current.status.phase == "Running":
-            await hand_back(self._shop, current)
+        if self._is_mine(latest, job):
+            await hand_back(self._shop, latest)

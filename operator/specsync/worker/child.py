@@ -1,4 +1,7 @@
-"""The child process that works on documents: `python -m specsync.worker.child MEMORY_BYTES WORKER_PID`, calls on stdin."""
+"""The child process that works on documents: `python -m specsync.worker.child MEMORY WORKER_PID`, calls on stdin.
+
+MEMORY is how many bytes its address space may grow by.
+"""
 
 import ctypes
 import os
@@ -6,6 +9,7 @@ import resource
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import BinaryIO
 
 from specsync.stages.engine import OPERATIONS, DocumentEngine, DocumentError, PartMissing
@@ -22,19 +26,28 @@ from specsync.worker.wire import (
     encode_output,
 )
 
-
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def main() -> None:
     memory, worker = int(sys.argv[1]), int(sys.argv[2])
     _die_with(worker)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    limit = _address_space() + memory
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     calls = os.fdopen(os.dup(0), "rb", buffering=1 << 20)
     # The protocol has stdout to itself; a stray print goes to the log.
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     serve(calls, replies)
+
+
+def _address_space() -> int:
+    """Bytes reserved so far: libraries reserve more (1 GiB: the YAML parser's allocator) than they use."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _die_with(worker: int) -> None:

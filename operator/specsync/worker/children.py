@@ -57,7 +57,7 @@ class _Child:
 
 
 class ChildPool:
-    """At most `size` children, each with `memory` bytes of address space, stopped after `idle` seconds unused."""
+    """At most `size` children, each with `memory` bytes for its work, stopped after `idle` seconds unused."""
 
     def __init__(self, size: int, memory: int, idle: float = 60.0) -> None:
         self._slots = asyncio.Semaphore(size)
@@ -150,22 +150,23 @@ class JobEngine:
         self._new_job = True
         self._busy = False
 
-    async def reserve(self) -> None:
+    async def reserve(self) -> _Child:
         """Waits until a child is free for this job, which then has it until its end."""
         if self._child is None:
             self._child, self._new_job = await self._pool.take(), True
+        return self._child
 
     async def call(self, operation: str, reply: type[R], parts: dict[str, Load], **arguments: Any) -> R:
         """See `stages.contract.Engine`. Cancelled in the middle, the child is killed with the work."""
-        await self.reserve()
+        child = await self.reserve()
         content: dict[str, bytes] = {}
         while True:
             self._busy = True
-            answer = await self._exchange(Call(operation, arguments, content, self._new_job))
+            answer = await self._exchange(child, Call(operation, arguments, content, self._new_job))
             self._busy = self._new_job = False
             match answer:
                 case Answer():
-                    self._child.peak_memory = answer.peak_memory
+                    child.peak_memory = answer.peak_memory
                     return msgspec.msgpack.decode(answer.output, type=reply)
                 case Missing(digest) if digest in parts and digest not in content:
                     content = {digest: await parts[digest]()}
@@ -187,13 +188,11 @@ class JobEngine:
             child, self._child = self._child, None
             await self._pool.give_back(child, fit=not self._busy)
 
-    async def _exchange(self, call: Call) -> Reply:
-        if self._child is None:
-            raise StageError(Reason.INTERNAL_ERROR, "the child process is gone", retryable=True)
+    async def _exchange(self, child: _Child, call: Call) -> Reply:
         try:
-            return await self._child.exchange(call)
+            return await child.exchange(call)
         except _Died:
-            code = await self._child.process.wait()
+            code = await child.process.wait()
             await self.release()
             how = signal.Signals(-code).name if code < 0 else f"exit {code}"
             log.error("child process died", operation=call.operation, how=how)

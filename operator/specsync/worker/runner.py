@@ -119,7 +119,8 @@ async def _run_and_record(
     workshop.pause(f"before-{stage.name}")
     result = await _run_stage(workshop, held.job, dependency, engine, stage)
     workshop.pause(f"after-{stage.name}")
-    records = [*status.stages, record_of(stage.name, result, started, now())]
+    records = [record for record in status.stages if record.name != stage.name]
+    records.append(record_of(stage.name, result, started, now()))
     status = replace(status, stage=stage.name, stages=records)
     if result.ends is None:
         await held.write(status)
@@ -134,8 +135,6 @@ async def _run_stage(
     workshop: Workshop, job: SyncJob, dependency: Dependency, engine: JobEngine, stage: Stage
 ) -> StageResult:
     """One stage within its deadline, its errors as StageError."""
-    if stage.name in _NEED_CHILD:
-        await engine.reserve()  # its deadline doesn't run while other jobs have all children
     context = StageContext(
         client=workshop.client,
         blobs=workshop.blobs,
@@ -148,6 +147,8 @@ async def _run_stage(
         dependency=dependency,
     )
     try:
+        if stage.name in _NEED_CHILD:
+            await engine.reserve()  # the deadline doesn't run while other jobs have all children
         async with asyncio.timeout(stage.deadline):
             return await stage.run(context)
     except TimeoutError:

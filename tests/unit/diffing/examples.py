@@ -30,6 +30,11 @@ def _toggled(base: Tree, keyword: str, value: Any) -> dict[str, Pair]:
     return {"added": (base, {**base, keyword: value}), "removed": ({**base, keyword: value}, base)}
 
 
+def _tuple(*positions: Tree) -> Tree:
+    """An array that has just these positions."""
+    return {"prefixItems": list(positions), "items": False}
+
+
 def _schemas() -> dict[str, Pair]:
     """By aspect: two schemas that differ in it."""
     pairs: dict[str, Pair] = {
@@ -81,12 +86,13 @@ def _schemas() -> dict[str, Pair]:
             {**TEXT, "contentEncoding": "base64"},
             {**TEXT, "contentEncoding": "base32"},
         ),
-        "prefix-items-added": (LIST, {**LIST, "prefixItems": [TEXT]}),
-        "prefix-items-removed": ({**LIST, "prefixItems": [TEXT]}, LIST),
+        "prefix-items-added": ({**LIST, **_tuple(TEXT)}, {**LIST, **_tuple(TEXT, NUMBER)}),
+        "prefix-items-removed": ({**LIST, **_tuple(TEXT, NUMBER)}, {**LIST, **_tuple(TEXT)}),
         "property-added": (OBJECT, {**OBJECT, "properties": {"a": TEXT}}),
     }
     pairs["schema-became-false"], pairs["schema-became-not-false"] = (TEXT, False), (False, TEXT)
     pairs["multiple-of-changed"] = ({**NUMBER, "multipleOf": 2}, {**NUMBER, "multipleOf": 3})
+    pairs["exclusion-changed"] = ({"not": {**OBJECT, "maxProperties": 3}}, {"not": OBJECT})
     for action in ("added", "removed"):
         many = [{"title": "C", **LIST}]
         for keyword, name in (("oneOf", "one-of"), ("anyOf", "any-of")):
@@ -122,7 +128,10 @@ def _schemas() -> dict[str, Pair]:
             pairs[f"{name}-{action}"] = pair
     alternatives = [{"title": "A", **OBJECT, "properties": {"a": TEXT}}, {"title": "B", **LIST}]
     for keyword, name in (("oneOf", "one-of"), ("anyOf", "any-of")):
-        pairs[f"{name}-introduced"], pairs[f"{name}-dropped"] = ({}, {keyword: alternatives}), ({keyword: alternatives}, {})
+        pairs[f"{name}-introduced"], pairs[f"{name}-dropped"] = (
+            ({}, {keyword: alternatives}),
+            ({keyword: alternatives}, {}),
+        )
     mapped = {**OBJECT, "discriminator": {"propertyName": "k", "mapping": {"a": "A"}}}
     remapped = {**OBJECT, "discriminator": {"propertyName": "k", "mapping": {"a": "B"}}}
     unmapped = {**OBJECT, "discriminator": {"propertyName": "k"}}
@@ -146,9 +155,15 @@ def _schemas() -> dict[str, Pair]:
         ("unique-items", LIST, "uniqueItems"),
     ):
         if keyword == "uniqueItems":
-            pairs[f"{name}-set"], pairs[f"{name}-unset"] = (base, {**base, keyword: True}), ({**base, keyword: True}, base)
+            pairs[f"{name}-set"], pairs[f"{name}-unset"] = (
+                (base, {**base, keyword: True}),
+                ({**base, keyword: True}, base),
+            )
             continue
-        low, high = {**base, keyword: 3}, {**base, keyword: 5}
+        if keyword == "multipleOf":
+            low, high = {**base, keyword: 3}, {**base, keyword: 6}
+        else:
+            low, high = {**base, keyword: 3}, {**base, keyword: 5}
         pairs[f"{name}-set"], pairs[f"{name}-unset"] = (base, low), (low, base)
         pairs[f"{name}-increased"], pairs[f"{name}-decreased"] = (low, high), (high, low)
     return pairs
@@ -229,10 +244,13 @@ def _pair(rule: Rule) -> tuple[Tree, Tree]:
     media_type = "text/plain" if rule.aspect == "type-compatible" else "application/json"
     if rule.scope.startswith("request-body") or rule.scope == "request-property":
         return with_request(old, media_type=media_type), with_request(new, media_type=media_type)
-    if rule.direction == "response" and rule.aspect == "type-compatible":
+    if rule.direction == "response" and rule.aspect in ("type-compatible", "exclusion-changed"):
         old, new = new, old
     if rule.scope in ("response-body", "response-property"):
         return with_response(old, media_type=media_type), with_response(new, media_type=media_type)
+    if rule.scope == "response-header" and rule.aspect.startswith("all-of-"):
+        patterns = [{"pattern": pattern} for pattern in ("^a", "b$", "c")]  # can't be merged into one schema
+        old, new = ({"allOf": patterns[:2]}, {"allOf": patterns})[:: 1 if rule.aspect.endswith("added") else -1]
     if rule.scope == "response-header":
         if rule.aspect == "type-changed":
             old, new = {"type": "boolean"}, TEXT

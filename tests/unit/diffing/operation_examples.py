@@ -84,11 +84,31 @@ def _flow(**fields: Any) -> Tree:
 
 
 def _breaking(old: str, new: str) -> tuple[Tree, Tree]:
-    pair = document({"/pets": {"get": OK}}, api_version=old), document(api_version=new)
-    return pair
+    return document({"/pets": {"get": OK}}, api_version=old), document(api_version=new)
 
 
+def _sent(**fields: Any) -> Tree:
+    """A query parameter that is sent in some way."""
+    return document({"/pets": {"get": {**OK, "parameters": [{"name": "q", "in": "query", **fields}]}}})
 
+
+def _form(**encoding: Any) -> Tree:
+    content = {"multipart/form-data": {"schema": OBJECT, "encoding": encoding}}
+    return document({"/pets": {"post": {**OK, "requestBody": {"content": content}}}})
+
+
+def _mixed(**encoding: Any) -> Tree:
+    content = {"multipart/mixed": {"schema": OBJECT, "encoding": encoding}}
+    return document({"/pets": {"get": {"responses": {"200": {"description": "", "content": content}}}}})
+
+
+def _linked(**links: Any) -> Tree:
+    return document({"/pets": {"get": {"responses": {"200": {"description": "", "links": links}}}}})
+
+
+_ONE, _TWO = [{"url": "https://one.example/"}], [{"url": "https://one.example/"}, {"url": "https://two.example/"}]
+_CHOICE = [{"url": "https://one.example/", "variables": {"port": {"default": "443"}}}]
+_CALLBACK = {"sold": {"{$request.body#/url}": {"post": OK}}}
 _PLAIN = _operation()
 _NO_HEADER = document({"/pets": {"get": {"responses": {"200": {"description": ""}}}}})
 _READ, _BOTH = [{"Auth": ["read"]}], [{"Auth": ["read", "write"]}]
@@ -183,5 +203,31 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "request-parameter-reactivated": (_parameter(**dated(None)), _parameter()),
     "request-parameter-sunset-deleted": (_parameter(**dated(LATER)), _parameter(**dated(None))),
     "request-parameter-sunset-date-changed-too-small": (_parameter(**dated(LATER)), _parameter(**dated(PAST))),
+    "request-parameter-style-changed": (_sent(schema={}), _sent(schema={}, style="deepObject", explode=True)),
+    "request-parameter-explode-changed": (_sent(schema={}), _sent(schema={}, explode=False)),
+    "request-parameter-allow-reserved-unset": (_sent(schema={}, allowReserved=True), _sent(schema={})),
+    "request-parameter-allow-empty-value-unset": (_sent(schema={}, allowEmptyValue=True), _sent(schema={})),
+    "request-parameter-content-changed": (_sent(schema=TEXT), _sent(content={"application/json": {"schema": TEXT}})),
+    "request-parameter-media-type-removed": (_sent(content={"text/csv": {}, "a/b": {}}), _sent(content={"a/b": {}})),
+    "request-parameter-media-type-added": (_sent(content={"a/b": {}}), _sent(content={"text/csv": {}, "a/b": {}})),
+    "request-body-encoding-changed": (_form(), _form(file={"contentType": "image/png"})),
+    "response-body-encoding-changed": (_mixed(), _mixed(file={"contentType": "image/png"})),
+    "response-success-range-added": (_statuses("404"), _statuses("404", "2XX")),
+    "response-success-range-removed": (_statuses("404", "2XX"), _statuses("404")),
+    "response-non-success-range-added": (_statuses("200"), _statuses("200", "4XX")),
+    "response-non-success-range-removed": (_statuses("200", "4XX"), _statuses("200")),
+    "response-default-added": (_statuses("200"), _statuses("200", "default")),
+    "response-default-removed": (_statuses("200", "default"), _statuses("200")),
+    "response-link-added": (_linked(), _linked(next={"operationId": "a"})),
+    "response-link-removed": (_linked(next={"operationId": "a"}), _linked()),
+    "response-link-changed": (_linked(next={"operationId": "a"}), _linked(next={"operationId": "b"})),
+    "api-server-added": (document(servers=_ONE), document(servers=_TWO)),
+    "api-server-removed": (document(servers=_TWO), document(servers=_ONE)),
+    "api-server-variables-changed": (document(servers=_ONE), document(servers=_CHOICE)),
+    "endpoint-server-added": (_operation(servers=_ONE), _operation(servers=_TWO)),
+    "endpoint-server-removed": (_operation(servers=_TWO), _operation(servers=_ONE)),
+    "endpoint-server-variables-changed": (_operation(servers=_ONE), _operation(servers=_CHOICE)),
+    "endpoint-callback-added": (_PLAIN, _operation(callbacks=_CALLBACK)),
+    "endpoint-callback-removed": (_operation(callbacks=_CALLBACK), _PLAIN),
     "request-parameter-default-value-added": (with_parameter(TEXT), with_parameter({**TEXT, "default": "a"})),
 }

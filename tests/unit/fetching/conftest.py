@@ -33,7 +33,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """``ca``, ``other-ca``; ``server`` for vendor.test and 127.0.0.1, ``expired`` for the same, ``client``."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the openssl command to make certificates")
-    folder = tmp_path_factory.mktemp("certificates")
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def make_certificates(folder: Path, server: str = "DNS:vendor.test,IP:127.0.0.1") -> Certificates:
+    """``server`` is the names of the server's certificates, as openssl has them."""
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
@@ -48,8 +52,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         signing = ["-signkey", f"{ca}.key", "-days", "2", "-extfile", f"{ca}.ext", "-out", f"{ca}.crt"]
         openssl("x509", "-req", "-in", f"{ca}.csr", *signing)
     for name, days, names in (
-        ("server", "2", "DNS:vendor.test,IP:127.0.0.1"),
-        ("expired", "-1", "DNS:vendor.test,IP:127.0.0.1"),
+        ("server", "2", server),
+        ("expired", "-1", server),
         ("client", "2", "DNS:client.test"),
     ):
         key_and_request(name)

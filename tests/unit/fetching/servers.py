@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from specsync.fetching.client import Fetcher
 from specsync.fetching.errors import FetchError
 from specsync.fetching.guard import Exceptions, Guard
+from specsync.fetching.politeness import HostLimits, Politeness
 from specsync.fetching.request import FetchRequest, FetchResult
 
 
@@ -142,8 +143,8 @@ class Names:
 
 
 def opening(*hosts: str, cidrs: Sequence[str] = (), names: Names | None = None) -> Fetcher:
-    """A Fetcher whose administrator has opened ``hosts`` (host:port) and ``cidrs``."""
-    return Fetcher(Guard(Exceptions.parse(hosts, cidrs), names))
+    """A Fetcher whose administrator has opened ``hosts`` (host:port) and ``cidrs``, without limits per host."""
+    return Fetcher(Guard(Exceptions.parse(hosts, cidrs), names), Politeness(HostLimits(0, 0)))
 
 
 async def fetch_from(server: Server, path: str = "/", **settings: object) -> FetchResult:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import zlib
 
+import brotli  # type: ignore[import-untyped]
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ BODY = b"openapi: 3.1.0\npaths: {}\n" * 40
 ENCODED = {
     "gzip": gzip.compress(BODY, mtime=0),
     "deflate": zlib.compress(BODY),
+    "br": brotli.compress(BODY),
     "zstd": zstandard.compress(BODY),
     "gzip, zstd": zstandard.compress(gzip.compress(BODY, mtime=0)),
 }

@@ -1,6 +1,8 @@
-"""A comparison for people and for programs: ``text`` and ``json_report``."""
+"""A comparison for people and for programs: one module for each format, imported by whoever needs it.
 
-from specsync.diffing.report.json import Source, json_report
+All text of documents is data here: each format escapes it, and none lets control characters through.
+"""
+
 from specsync.diffing.report.text import text
 
-__all__ = ["Source", "json_report", "text"]
+__all__ = ["text"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
-from specsync.diffing.comparison import SEVERITIES, Cause, Comparison, Event, Severity
-from specsync.diffing.session import worded
+from specsync.diffing.comparison import SEVERITIES, Comparison, Severity
+from specsync.diffing.report.grouping import Edit, by_operation, change, counts, edits, in_words
+from specsync.diffing.report.plain import plain
 
 _STYLES: dict[Severity, str] = {"breaking": "\x1b[31;1m", "risky": "\x1b[33m", "safe": "\x1b[32m"}
 _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+_LABEL = 10  # columns of a severity
 
 
 def text(
@@ -19,74 +20,67 @@ def text(
     width: int = 100,
     operations: int = 3,
     severities: tuple[Severity, ...] = SEVERITIES,
+    group: str = "cause",
 ) -> str:
     """The comparison as lines of at most ``width`` columns where words allow it.
 
-    ``operations``: how many of a cause's operations are named. ``severities``: which causes are shown; all are counted.
+    ``operations``: how many of an edit's operations are named. ``severities``: what is shown; all are counted.
+    ``group``: ``cause`` or ``operation``.
     """
-    lines = [_counts(comparison, color=color)]
-    events = _events_by_cause(comparison)
-    for severity in severities:
-        causes = [cause for cause in comparison.causes if cause.severity == severity]
-        if causes:
-            title = f"{severity.capitalize()} ({len(causes)})"
-            lines.extend(("", f"{_STYLES[severity]}{title}{_RESET}" if color else title))
-        for cause in causes:
-            lines.extend(_cause(cause, events[cause.fingerprint], color=color, width=width, most=operations))
+    parts = {severity: f"{count} {severity}" for severity, count in counts(comparison)}
+    if color:
+        parts = {severity: f"{_STYLES[severity]}{part}{_RESET}" for severity, part in parts.items()}
+    lines = [in_words(comparison, parts)]
+    if group == "operation":
+        lines.extend(_operations(comparison, severities, color=color, width=width))
+    else:
+        lines.extend(_edits(comparison, severities, color=color, width=width, most=operations))
     return "\n".join(lines) + "\n"
 
 
-def summary_line(comparison: Comparison) -> str:
-    """``3 breaking, 1 risky, 12 safe changes in 4 edits``, or ``No changes``."""
-    return _counts(comparison, color=False)
+def _edits(
+    comparison: Comparison, severities: tuple[Severity, ...], *, color: bool, width: int, most: int
+) -> Iterator[str]:
+    found = edits(comparison)
+    for severity in severities:
+        shown = [edit for edit in found if edit.severity == severity]
+        if shown:
+            title = f"{severity.capitalize()} ({sum(len(edit.causes) for edit in shown)})"
+            yield ""
+            yield f"{_STYLES[severity]}{title}{_RESET}" if color else title
+        for edit in shown:
+            yield from _edit(edit, color=color, width=width, most=most)
 
 
-def _counts(comparison: Comparison, *, color: bool) -> str:
-    counts: list[tuple[Severity, int]] = [(severity, getattr(comparison.summary, severity)) for severity in SEVERITIES]
-    total = sum(count for _, count in counts)
-    if not total:
-        return "No changes"
-    parts = [
-        f"{_STYLES[severity]}{count} {severity}{_RESET}" if color else f"{count} {severity}"
-        for severity, count in counts
-        if count
-    ]
-    edits = len(comparison.causes)
-    changes = "change" if total == 1 else "changes"
-    return f"{', '.join(parts)} {changes} from {edits} {'edit' if edits == 1 else 'edits'}"
+def _edit(edit: Edit, *, color: bool, width: int, most: int) -> Iterator[str]:
+    yield from _wrapped(edit.summary, width, "  ", "    ")
+    values = change(edit.events[0]) if edit.events else None
+    if values is not None and not any(value in edit.summary for value in values):
+        yield from _wrapped(" → ".join(values), width, "      ", "        ")
+    named = edit.operations()
+    shown = named[:most] if len(named) > most + 1 and len(edit.causes) == 1 else named
+    rest = [f"… and {len(named) - len(shown)} more operations"] if len(named) > len(shown) else []
+    for line in (*shown, *rest):
+        yield f"      {_DIM}{line}{_RESET}" if color else f"      {line}"
 
 
-def _events_by_cause(comparison: Comparison) -> dict[str, list[Event]]:
-    found: dict[str, list[Event]] = {}
-    for event in comparison.events:
-        found.setdefault(event.cause, []).append(event)
-    return found
+def _operations(comparison: Comparison, severities: tuple[Severity, ...], *, color: bool, width: int) -> Iterator[str]:
+    for changes in by_operation(comparison):
+        shown = [event for event in changes.events if event.severity in severities]
+        if not shown:
+            continue
+        yield ""
+        yield f"{_BOLD}{changes.name}{_RESET}" if color else changes.name
+        for event in shown:
+            lines = _wrapped(plain(event.summary), width - 2 - _LABEL, "", "  ")
+            label = f"{event.severity:<{_LABEL}}"
+            yield f"  {_STYLES[event.severity]}{label}{_RESET}{lines[0]}" if color else f"  {label}{lines[0]}"
+            yield from (" " * (2 + _LABEL) + line for line in lines[1:])
 
 
-def _cause(cause: Cause, events: list[Event], *, color: bool, width: int, most: int) -> Iterator[str]:
-    yield from textwrap.wrap(
-        cause.summary, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False
-    )
-    change = _change(events[0])
-    if change and not any(part in cause.summary for part in change.split(" → ")):
-        yield f"      {change}"
-    named = list(dict.fromkeys(_operation(event) for event in events if event.operation is not None))
-    shown = named[:most] if len(named) > most + 1 else named
-    for operation in shown:
-        yield f"      {_DIM}{operation}{_RESET}" if color else f"      {operation}"
-    if len(named) > len(shown):
-        rest = f"… and {len(named) - len(shown)} more operations"
-        yield f"      {_DIM}{rest}{_RESET}" if color else f"      {rest}"
+def _wrapped(line: str, width: int, first: str, further: str) -> list[str]:
+    if len(first) + len(line) <= width:
+        return [first + line]
+    import textwrap  # noqa: PLC0415 - most lines fit
 
-
-def _operation(event: Event) -> str:
-    assert event.operation is not None
-    return f"{event.operation.method} {event.operation.path}"
-
-
-def _change(event: Event) -> str:
-    if event.before is None and event.after is None:
-        return ""
-    if event.before is None or event.after is None:
-        return ""
-    return f"{worded(event.before)} → {worded(event.after)}"
+    return textwrap.wrap(line, width, initial_indent=first, subsequent_indent=further, break_long_words=False)

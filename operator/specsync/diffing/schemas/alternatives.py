@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple, TypeGuard
 
 from msgspec import UNSET
 
 from specsync.diffing.schemas.applicators import accepts_everything
 from specsync.diffing.schemas.graph import Node
 from specsync.diffing.schemas.sides import ANYTHING, Side, copied
+from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema
 from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
 
 Alternatives = list[Schema | bool]
 
-_MOST_GUESSES = 64
+_MOST_GUESSES = 1024
 """Pairs of alternatives that are tried against each other to recognize one that was renamed or inlined."""
 
 
@@ -23,7 +25,8 @@ def compare_alternatives(node: Node) -> None:
     old, new = node.old, node.new
     if not (old.one_of or old.any_of or new.one_of or new.any_of or old.prefix_items or new.prefix_items):
         return
-    _recognize_types(node)
+    if _recognize_types(node):
+        return
     for attribute, keyword, aspect in (("one_of", "oneOf", "one-of"), ("any_of", "anyOf", "any-of")):
         before: Alternatives = getattr(old, attribute) or []
         after: Alternatives = getattr(new, attribute) or []
@@ -39,7 +42,7 @@ def compare_alternatives(node: Node) -> None:
         if before or after:
             _compare_lists(node, before, after, keyword, aspect)
     if old.prefix_items or new.prefix_items:
-        _compare_positions(node, old.prefix_items or [], new.prefix_items or [])
+        _compare_positions(node)
 
 
 def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: str) -> bool:
@@ -52,10 +55,7 @@ def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: 
     names = _names(rest, after, node.graph.new, f"{node.new_pointer}/{keyword}")
     if rest:
         node.found(f"{aspect}-added", f"/{keyword}", None, names, name=", ".join(names))
-    node.old, node.new = (
-        Schema(nullable=node.old.nullable, type="object"),
-        Schema(nullable=node.new.nullable, type="object"),
-    )
+    node.old, node.new = _null_only(node.old), _null_only(node.new)
     return True
 
 
@@ -68,10 +68,7 @@ def _became_single(node: Node, before: Alternatives, keyword: str, aspect: str) 
     names = _names(rest, before, node.graph.old, f"{node.old_pointer}/{keyword}")
     if rest:
         node.found(f"{aspect}-removed", f"/{keyword}", names, None, name=", ".join(names))
-    node.old, node.new = (
-        Schema(nullable=node.old.nullable, type="object"),
-        Schema(nullable=node.new.nullable, type="object"),
-    )
+    node.old, node.new = _null_only(node.old), _null_only(node.new)
     return True
 
 
@@ -92,10 +89,8 @@ def _without_same(
     node: Node, single: Schema, alternatives: Alternatives, keyword: str, *, is_old: bool
 ) -> list[int] | None:
     """The positions of the other alternatives, where one of them means the same as ``single``; else None."""
-    bare = single
-    if single.nullable:  # null is judged on its own
-        bare = copied(single)
-        bare.nullable = False
+    bare = _not_null(single)
+    if bare is not single:
         side = node.graph.old if is_old else node.graph.new
         side.place_children(single, node.old_pointer if is_old else node.new_pointer)
         side.keep(bare)
@@ -112,44 +107,79 @@ def _without_same(
     return None
 
 
-def _recognize_types(node: Node) -> None:
-    """A type became a list of types in oneOf or anyOf, or the reverse."""
+def _recognize_types(node: Node) -> bool:
+    """A type became a list of types in oneOf or anyOf, or the reverse. True where that is all that there is to say."""
     before, after = _type_pattern(node.old), _type_pattern(node.new)
-    if before is None or after is None or not (before[1] or after[1]) or set(before[0]) == set(after[0]):
-        return
-    added = [name for name in after[0] if name not in before[0]]
-    removed = [name for name in before[0] if name not in after[0]]
-    narrowed = removed if node.request else [] if added else removed
-    if narrowed:
+    if before is None or after is None or not (before.keyword or after.keyword):
+        return False
+    added = [name for name in after.types if not covers(tuple(before.types), (name,))]
+    removed = [name for name in before.types if not covers(tuple(after.types), (name,))]
+    if not added and not removed:
+        return False
+    if removed if node.request else not added:
         node.found("list-of-types-narrowed", "", ", ".join(removed), None)
     else:
         node.found("list-of-types-widened", "", None, ", ".join(added))
     node.claims_type = node.claims_structure = True
+    if before.keyword and after.keyword:
+        return False
+    for name in before.types.keys() & after.types.keys():  # what became of the type that stayed
+        (old, old_keyword), (new, new_keyword) = before.types[name], after.types[name]
+        segment = (new_keyword or old_keyword).lstrip("/").replace("/", "[", 1) + "]"
+        node.compare_below(segment, old, new, old_keyword, new_keyword)
+    node.old, node.new = _null_only(node.old), _null_only(node.new)
+    return True
 
 
-def _type_pattern(schema: Schema) -> tuple[list[str], bool] | None:
-    """The types that a schema is made of, and whether they stand in alternatives; None where it is more than types."""
+class _Pattern(NamedTuple):
+    types: dict[str, tuple[Schema, str]]
+    """For each type the schema that has it, and the rest of its pointer."""
+    keyword: str
+    """oneOf or anyOf; empty for a schema that has one type itself."""
+
+
+def _type_pattern(schema: Schema) -> _Pattern | None:
+    """The types that a schema is made of; None where that isn't how it is made."""
     if schema.not_ is not None or schema.all_of or schema.properties:
         return None
     if schema.type is not None:
-        return list(schema.types), False
-    for alternatives in (schema.one_of, schema.any_of):
+        if len(schema.types) != 1 or schema.one_of or schema.any_of:
+            return None
+        return _Pattern({schema.types[0]: (_not_null(schema), "")}, "")
+    if not _only_alternatives(schema):
+        return None
+    for alternatives, keyword in ((schema.one_of, "oneOf"), (schema.any_of, "anyOf")):
         if not alternatives:
             continue
-        names: list[str] = []
-        for alternative in alternatives:
-            if (
-                not isinstance(alternative, Schema)
-                or len(alternative.types) != 1
-                or alternative.properties
-                or alternative.one_of
-                or alternative.any_of
-                or alternative.all_of
-            ):
+        types: dict[str, tuple[Schema, str]] = {}
+        for index, alternative in enumerate(alternatives):
+            if not _is_plain(alternative) or alternative.types[0] in types:
                 return None
-            names.append(alternative.types[0])
-        return names, True
+            types[alternative.types[0]] = (alternative, f"/{keyword}/{index}")
+        return _Pattern(types, keyword)
     return None
+
+
+def _is_plain(alternative: Schema | bool) -> TypeGuard[Schema]:
+    return (
+        isinstance(alternative, Schema)
+        and len(alternative.types) == 1
+        and not (alternative.properties or alternative.one_of or alternative.any_of or alternative.all_of)
+    )
+
+
+def _not_null(schema: Schema) -> Schema:
+    """The schema without null, which is judged on its own."""
+    if not schema.nullable:
+        return schema
+    bare = copied(schema)
+    bare.nullable = False
+    return bare
+
+
+def _null_only(schema: Schema) -> Schema:
+    """What is left to compare of a schema whose values were all compared: whether null is among them."""
+    return Schema(nullable=schema.nullable, type="object")
 
 
 def _recognize_wrapping(node: Node) -> None:
@@ -219,13 +249,17 @@ def match(
     pair_up(lambda i, j: _reference(before[i]) is not None and _reference(before[i]) == _reference(after[j]))
     pair_up(lambda i, j: _reference(before[i]) is None and before[i] == after[j])
     if left and right and len(left) * len(right) <= _MOST_GUESSES:
+        pair_up(lambda i, j: _same_shape(node, before[i], after[j]))
         pair_up(
-            lambda i, j: node.graph.means_same(
-                before[i],
-                after[j],
-                f"{node.old_pointer}/{keyword}/{i}",
-                f"{node.new_pointer}/{keyword}/{j}",
-                node.request,
+            lambda i, j: (
+                _may_be_same(node, before[i], after[j])
+                and node.graph.means_same(
+                    before[i],
+                    after[j],
+                    f"{node.old_pointer}/{keyword}/{i}",
+                    f"{node.new_pointer}/{keyword}/{j}",
+                    node.request,
+                )
             )
         )
     pair_up(lambda i, j: _title(before[i]) != "" and _title(before[i]) == _title(after[j]))
@@ -238,6 +272,28 @@ def match(
             left.remove(i)
             right.remove(j)
     return sorted(pairs), left, right
+
+
+def _same_shape(node: Node, old: Schema | bool, new: Schema | bool) -> bool:
+    """Whether two references lead to components that differ in their names only."""
+    left, right = _reference(old), _reference(new)
+    if left is None or right is None:
+        return False
+    before = node.graph.old.document.schema_shapes().get(component_name(left, "schemas"))
+    return before is not None and before == node.graph.new.document.schema_shapes().get(
+        component_name(right, "schemas")
+    )
+
+
+def _may_be_same(node: Node, old: Schema | bool, new: Schema | bool) -> bool:
+    """A quick look at whether two alternatives may mean the same."""
+    left = node.graph.old.resolve(old, node.old_pointer).schema
+    right = node.graph.new.resolve(new, node.new_pointer).schema
+    if left is None or right is None:
+        return False
+    if left.all_of or right.all_of or left.one_of or right.one_of or left.any_of or right.any_of:
+        return True
+    return left.type == right.type and (left.properties or {}).keys() == (right.properties or {}).keys()
 
 
 def _reference(schema: Schema | bool) -> str | None:
@@ -271,11 +327,22 @@ def _label(old: Schema | bool, new: Schema | bool, position: int) -> str:
     return _title(new) or f"#{position + 1}"
 
 
-def _compare_positions(node: Node, before: Alternatives, after: Alternatives) -> None:
-    for index, (old, new) in enumerate(zip(before, after, strict=False)):
+def _compare_positions(node: Node) -> None:
+    """Each position of an array; where prefixItems says nothing of one, items does, or else it may be anything."""
+    before, after = node.old.prefix_items or [], node.new.prefix_items or []
+    for index in range(max(len(before), len(after))):
         keyword = f"/prefixItems/{index}"
-        node.compare_below(f"prefixItems[#{index + 1}]", old, new, keyword, keyword)
-    for index in range(len(before), len(after)):
-        node.found("prefix-items-added", f"/prefixItems/{index}", name=f"#{index + 1}")
-    for index in range(len(after), len(before)):
-        node.found("prefix-items-removed", f"/prefixItems/{index}", name=f"#{index + 1}")
+        old, old_keyword = (before[index], keyword) if index < len(before) else (_rest(node.old), "/items")
+        new, new_keyword = (after[index], keyword) if index < len(after) else (_rest(node.new), "/items")
+        label = f"#{index + 1}"
+        if index < len(before) and index < len(after):
+            node.compare_below(f"prefixItems[{label}]", old, new, old_keyword, new_keyword)
+            continue
+        places = (node.old_pointer + old_keyword, node.new_pointer + new_keyword)
+        if not node.graph.means_same(old, new, *places, node.request):
+            action, was_closed = ("added", old is False) if index >= len(before) else ("removed", new is False)
+            node.found(f"prefix-items-{action}", keyword, name=label, unsure=not was_closed)
+
+
+def _rest(schema: Schema) -> Schema | bool:
+    return schema.items if schema.items is not None else True

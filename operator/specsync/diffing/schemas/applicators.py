@@ -55,13 +55,14 @@ def compare_applicators(node: Node) -> None:
         if (before is None and after is None) or not node.both_can_be(_TYPES.get(keyword, "")):
             continue
         if before is None:
-            if not accepts_everything(after):
+            if keyword == "if" or not accepts_everything(after):
                 node.found(f"{_ASPECTS[keyword]}-added", f"/{keyword}")
         elif after is None:
-            if not accepts_everything(before):
+            if keyword == "if" or not accepts_everything(before):
                 node.found(f"{_ASPECTS[keyword]}-removed", f"/{keyword}")
         else:
-            node.compare_below(keyword, before, after, f"/{keyword}", f"/{keyword}", inverted=keyword in _INVERTED)
+            inverted = keyword in _INVERTED or (keyword == "contains" and _limits_contains(node))
+            node.compare_below(keyword, before, after, f"/{keyword}", f"/{keyword}", inverted=inverted)
     if old.pattern_properties or new.pattern_properties:
         _compare_named(node, "pattern_properties", "patternProperties", "pattern-property")
     if old.dependent_schemas or new.dependent_schemas:
@@ -76,14 +77,20 @@ def compare_applicators(node: Node) -> None:
 
 def compare_booleans(node: Node) -> None:
     """``false`` accepts nothing, so there is nothing more to say of what stands against it."""
-    was_nothing, is_nothing = node.old == NOTHING, node.new == NOTHING
-    if was_nothing is not is_nothing:
-        node.found("schema-became-false" if is_nothing else "schema-became-not-false")
+    was_nothing, became_nothing = node.old is NOTHING, node.new is NOTHING
+    if was_nothing is not became_nothing:
+        node.found("schema-became-false" if became_nothing else "schema-became-not-false")
+    if was_nothing or became_nothing:
         node.old = node.new = ANYTHING
 
 
 def accepts_everything(schema: Schema | bool) -> bool:
     return schema is True or (isinstance(schema, Schema) and schema == Schema())
+
+
+def _limits_contains(node: Node) -> bool:
+    """Where only so many items may match, what matches more is refused more."""
+    return node.old.max_contains is not None or node.new.max_contains is not None
 
 
 def _compare_named(node: Node, attribute: str, keyword: str, aspect: str) -> None:

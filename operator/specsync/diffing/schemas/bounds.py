@@ -28,27 +28,35 @@ def compare_bounds(node: Node) -> None:
     old, new = node.old, node.new
     for attribute, keyword, name, kind in BOUNDS:
         before, after = getattr(old, attribute), getattr(new, attribute)
-        if before == after or not node.both_can_be(kind):
+        if before == after:
             continue
-        if name.endswith("contains") and (old.contains is None or new.contains is None):
-            continue  # it means nothing without `contains`
+        weak = False
+        if not node.both_can_be(kind):
+            if kind != "string":
+                continue
+            weak = True  # in text, what was a number may be a string now
+        if name.endswith("contains"):
+            if old.contains is None or new.contains is None:
+                continue  # it means nothing without `contains`
+            if attribute == "min_contains":
+                before, after = (1 if value is None else value for value in (before, after))
         if attribute in _FROM_ZERO:
             before, after = before or 0, after or 0
         if before is None:
-            node.found(f"{name}-set", f"/{keyword}", None, after)
+            node.found(f"{name}-set", f"/{keyword}", None, after, weak=weak)
         elif after is None:
-            node.found(f"{name}-unset", f"/{keyword}", before, None)
+            node.found(f"{name}-unset", f"/{keyword}", before, None, weak=weak)
         elif after > before:
-            node.found(f"{name}-increased", f"/{keyword}", before, after)
-        else:
-            node.found(f"{name}-decreased", f"/{keyword}", before, after)
+            node.found(f"{name}-increased", f"/{keyword}", before, after, weak=weak)
+        elif after < before:
+            node.found(f"{name}-decreased", f"/{keyword}", before, after, weak=weak)
     if old.multiple_of != new.multiple_of and node.both_can_be("number"):
         _compare_multiple(node, old.multiple_of, new.multiple_of)
     if old.unique_items is not new.unique_items and node.both_can_be("array"):
         aspect = "unique-items-set" if new.unique_items else "unique-items-unset"
         node.found(aspect, "/uniqueItems", old.unique_items, new.unique_items)
-    if old.pattern != new.pattern and node.both_can_be("string"):
-        _compare_pattern(node, old.pattern, new.pattern)
+    if old.pattern != new.pattern:
+        _compare_pattern(node, old.pattern, new.pattern, weak=not node.both_can_be("string"))
 
 
 def _compare_multiple(node: Node, before: float | None, after: float | None) -> None:
@@ -56,16 +64,28 @@ def _compare_multiple(node: Node, before: float | None, after: float | None) -> 
         node.found("multiple-of-set", "/multipleOf", None, after)
     elif after is None:
         node.found("multiple-of-unset", "/multipleOf", before, None)
+    elif _is_multiple(after, before):
+        node.found("multiple-of-increased", "/multipleOf", before, after)
+    elif _is_multiple(before, after):
+        node.found("multiple-of-decreased", "/multipleOf", before, after)
     else:
         node.found("multiple-of-changed", "/multipleOf", before, after)
 
 
-def _compare_pattern(node: Node, before: str | None, after: str | None) -> None:
+def _is_multiple(large: float, small: float) -> bool:
+    try:
+        return small != 0 and (large / small).is_integer()
+    except OverflowError:  # JSON has numbers of any size
+        return False
+
+
+def _compare_pattern(node: Node, before: str | None, after: str | None, *, weak: bool) -> None:
     if not before:
-        node.found("pattern-added", "/pattern", None, after)
+        aspect = "pattern-added"
     elif not after:
-        node.found("pattern-removed", "/pattern", before, None)
+        aspect = "pattern-removed"
     elif node.request and after in (".*", "^.*$"):
-        node.found("pattern-generalized", "/pattern", before, after)
+        aspect = "pattern-generalized"
     else:
-        node.found("pattern-changed", "/pattern", before, after)
+        aspect = "pattern-changed"
+    node.found(aspect, "/pattern", before, after, weak=weak)

@@ -7,12 +7,12 @@ each operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from specsync.diffing.schemas.sides import Side
+from specsync.diffing.schemas.sides import Resolved, Side
 from specsync.openapi.model import Schema
 
 
@@ -30,6 +30,10 @@ class Finding(msgspec.Struct, gc=False):
     """The property that it is about, where the finding is on the schema that has the property."""
     structural: bool = False
     """Counts only where something else was found at or below the same node: a mere move is no event."""
+    weak: bool = False
+    """Counts only where values are written as text, so that a number is a string."""
+    unsure: bool = False
+    """What it does to the values isn't known: it is at least a risk."""
     cause: Any = None
     """Filled by ``causes.py`` on first use."""
 
@@ -104,6 +108,8 @@ class Node:
         name: str = "",
         child: str = "",
         structural: bool = False,
+        weak: bool = False,
+        unsure: bool = False,
     ) -> None:
         """Note a difference in ``keyword``, the rest of its JSON pointer in both documents."""
         self.findings.append(
@@ -116,6 +122,8 @@ class Node:
                 name,
                 child,
                 structural,
+                weak,
+                unsure,
             )
         )
 
@@ -128,12 +136,12 @@ class Node:
         new_keyword: str,
         *,
         inverted: bool = False,
-        is_property: bool = False,
     ) -> Node | None:
         """Add an edge to the pair below, unless the two are known to mean the same."""
-        node = self.graph.node(old, new, self.old_pointer + old_keyword, self.new_pointer + new_keyword, self.request)
+        places = (self.old_pointer + old_keyword, self.new_pointer + new_keyword)
+        node = self.graph.node(old, new, *places, self.request, user=self)
         if node is not None:
-            self.edges.append(Edge(segment, node, is_property and node.guarded, inverted))
+            self.edges.append(Edge(segment, node, node.guarded, inverted))
             node.parents.append(self)
         return node
 
@@ -152,24 +160,39 @@ class Graph:
         self._waiting: list[Node] = []
 
     def node(
-        self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
+        self,
+        old: Schema | bool,
+        new: Schema | bool,
+        old_pointer: str,
+        new_pointer: str,
+        request: bool,
+        *,
+        user: Node | None = None,
+        is_guess: bool = False,
     ) -> Node | None:
-        """The node of a pair, to be compared by ``run``; None where the two mean the same or one of them is unknown."""
+        """The node of a pair, to be compared by ``run``; None where the two mean the same or one of them is unknown.
+
+        ``user``: the node that the pair is below of. ``is_guess``: it is only looked at, and belongs nowhere yet.
+        """
         left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
         if left.schema is None or right.schema is None:
             return None
-        moved = self.old.used.setdefault(left.name, []) if left.name and left.name != right.name else None
+        node = self._node(left, right, request)
+        if not is_guess:
+            for name in left.via - right.via:
+                self.old.used.setdefault(name, []).append((user, node))
+        return node
+
+    def _node(self, left: Resolved, right: Resolved, request: bool) -> Node | None:
+        assert left.schema is not None
+        assert right.schema is not None
         if left.digest is not None and left.digest == right.digest:
-            if moved is not None:
-                moved.append(None)
             return None
         key = (id(left.schema), id(right.schema), request)
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = Node(self, left.schema, right.schema, left.pointer, right.pointer, request)
             self._waiting.append(node)
-        if moved is not None:
-            moved.append(node)
         return node
 
     def run(self) -> None:
@@ -188,7 +211,7 @@ class Graph:
         self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
     ) -> bool:
         """Whether two schemas accept the same values. False also where that isn't known."""
-        node = self.node(old, new, old_pointer, new_pointer, request)
+        node = self.node(old, new, old_pointer, new_pointer, request, is_guess=True)
         if node is None:
             left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
             return left.schema is not None and right.schema is not None
@@ -197,13 +220,24 @@ class Graph:
         while waiting:
             current = waiting.pop()
             self._compare(current)
-            if any(not finding.structural for finding in current.findings):
+            if any(not finding.structural and not finding.weak for finding in current.findings):
                 return False
             for edge in current.edges:
                 if id(edge.node) not in seen:
                     seen.add(id(edge.node))
                     waiting.append(edge.node)
         return True
+
+    def reached(self, roots: Iterable[Node]) -> set[int]:
+        """The ``id`` of each node that can be reached: the others were only guesses."""
+        waiting = list(roots)
+        seen = {id(node) for node in waiting}
+        while waiting:
+            for edge in waiting.pop().edges:
+                if id(edge.node) not in seen:
+                    seen.add(id(edge.node))
+                    waiting.append(edge.node)
+        return seen
 
     def mark_live(self) -> None:
         """Mark the nodes from which a finding can be reached; the others need no visit."""

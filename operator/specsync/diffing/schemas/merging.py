@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from specsync.diffing.schemas.alternatives import match
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import SIBLINGS, Side, copied, has_keywords
+from specsync.diffing.schemas.sides import NOTHING, SIBLINGS, Side, copied, has_keywords
 from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema, value_key
 from specsync.openapi.references import component_name
@@ -55,15 +55,34 @@ def compare_all_of(node: Node) -> None:
     can_merge = left is not None and right is not None
     before, after = list(old.all_of or ()), list(new.all_of or ())
     pairs, removed, added = match_branches(node, before, after, guess=not can_merge)
-    _report(node, added, after, "added", structural=can_merge)
-    _report(node, removed, before, "removed", structural=can_merge)
+    kept_added, noted = _annotating(node.graph.new, added, after, f"{node.new_pointer}/allOf")
+    kept_removed, unnoted = _annotating(node.graph.old, removed, before, f"{node.old_pointer}/allOf")
+    same = min(len(noted), len(unnoted))  # a note that was reworded, or now stands elsewhere
+    _report(node, kept_added, after, "added", structural=can_merge)
+    _report(node, kept_removed, before, "removed", structural=can_merge)
+    _report(node, noted[same:], after, "added", annotates=True)
+    _report(node, unnoted[same:], before, "removed", annotates=True)
     if left is not None and right is not None:
+        for name in _branch_names(node.graph.old, old, node.old_pointer):
+            node.graph.old.used.setdefault(name, []).append((node, node))
         node.old, node.new = left, right
         return
     for i, j in pairs:
         branch = after[j]
         name = component_name(branch.ref, "schemas") if isinstance(branch, Schema) and branch.ref else f"#{j + 1}"
         node.compare_below(f"allOf[{name}]", before[i], branch, f"/allOf/{i}", f"/allOf/{j}")
+
+
+def _branch_names(side: Side, schema: Schema, pointer: str, depth: int = 0) -> list[str]:
+    """The components that were merged into a schema."""
+    names = []
+    for index, branch in enumerate(schema.all_of or ()):
+        resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
+        if resolved.name is not None:
+            names.append(resolved.name)
+        if resolved.schema is not None and depth < 20:
+            names.extend(_branch_names(side, resolved.schema, resolved.pointer, depth + 1))
+    return names
 
 
 def match_branches(
@@ -98,31 +117,43 @@ def _identity(schema: Schema | bool) -> tuple[str, Any]:
     return "inline", value_key(schema)
 
 
-def _report(node: Node, indexes: list[int], branches: list[Schema | bool], action: str, *, structural: bool) -> None:
-    side, pointer = (node.graph.new, node.new_pointer) if action == "added" else (node.graph.old, node.old_pointer)
-    for only_annotates in (False, True):
-        names = []
-        for index in indexes:
-            branch = branches[index]
-            resolved = side.resolve(branch, f"{pointer}/allOf/{index}").schema
-            if (resolved is not None and annotates_only(resolved)) is only_annotates:
-                names.append(
-                    component_name(branch.ref, "schemas")
-                    if isinstance(branch, Schema) and branch.ref
-                    else f"branch #{index + 1}"
-                )
-        if not names:
-            continue
-        aspect = f"all-of-{action}" + ("-annotation-only" if only_annotates else "")
-        before, after = (None, names) if action == "added" else (names, None)
-        node.found(
-            aspect,
-            "/allOf",
-            before,
-            after,
-            name=", ".join(names),
-            structural=structural and not only_annotates,
-        )
+def _annotating(
+    side: Side, indexes: list[int], branches: list[Schema | bool], pointer: str
+) -> tuple[list[int], list[int]]:
+    """The branches that constrain something, and those that don't."""
+    constraining: list[int] = []
+    annotating: list[int] = []
+    for index in indexes:
+        schema = side.resolve(branches[index], f"{pointer}/{index}").schema
+        (annotating if schema is not None and annotates_only(schema) else constraining).append(index)
+    return constraining, annotating
+
+
+def _report(
+    node: Node,
+    indexes: list[int],
+    branches: list[Schema | bool],
+    action: str,
+    *,
+    structural: bool = False,
+    annotates: bool = False,
+) -> None:
+    if not indexes:
+        return
+    names = [
+        component_name(branch.ref, "schemas") if isinstance(branch, Schema) and branch.ref else f"branch #{index + 1}"
+        for index in indexes
+        for branch in (branches[index],)
+    ]
+    node.found(
+        f"all-of-{action}" + ("-annotation-only" if annotates else ""),
+        "/allOf",
+        None if action == "added" else names,
+        names if action == "added" else None,
+        name=", ".join(names),
+        structural=structural,
+        unsure=not structural and not annotates,
+    )
 
 
 def annotates_only(schema: Schema) -> bool:
@@ -148,13 +179,15 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
         part = None
         if resolved.schema is not None:
             part = merged(side, resolved.schema, resolved.pointer, (*within, key))
-        if part is None or result is None:
-            result = None
+        if part is None or part is NOTHING or result is None:
+            result = part
             break
         side.place_children(part, resolved.pointer)
         parts.extend(side.parts.get(id(part)) or [(part, resolved.pointer)])
         result = _both(side, result, part)
-    if result is not None:
+        if result is None:
+            break
+    if result is not None and result is not NOTHING:
         result.nullable = _accepts_null(schema, [part for part, _ in parts[1:]])
         side.parts[id(result)] = parts
     side.merged[key] = result

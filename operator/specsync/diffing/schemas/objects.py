@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Finding, Node
+from specsync.diffing.schemas.sides import has_keywords
 from specsync.diffing.schemas.types import type_text
 from specsync.openapi.model import Schema
 from specsync.openapi.tolerant import escaped
@@ -17,21 +20,23 @@ def compare_objects(node: Node) -> None:
         return
     required_before, required_after = frozenset(old.required or ()), frozenset(new.required or ())
     for name in sorted(required_before ^ required_after):
-        if name not in before and name not in after:  # required, though nobody says what it is
-            _required_changed(node, name, True, name in required_after)
+        if name not in (before if name in required_before else after):  # required, though nobody says what it is
+            _required_changed(node, name, after.get(name, True), name in required_after)
     for name, schema in before.items():
         if name not in after:
             if name not in node.moved:
                 _removed(node, name, schema, name in required_before)
+                _compare_with_unnamed(node, name, schema, None)
             continue
         segment = f"/properties/{escaped(name)}"
-        node.compare_below(name, schema, after[name], segment, segment, is_property=True)
+        node.compare_below(name, schema, after[name], segment, segment)
         if (name in required_before) is not (name in required_after):
             _required_changed(node, name, after[name], name in required_after)
         _compare_flags(node, name, schema, after[name], name in required_before)
     for name, schema in after.items():
         if name not in before:
             _added(node, name, schema, name in required_after)
+            _compare_with_unnamed(node, name, None, schema)
 
 
 def _removed(node: Node, name: str, schema: Schema | bool, required: bool) -> None:
@@ -39,6 +44,8 @@ def _removed(node: Node, name: str, schema: Schema | bool, required: bool) -> No
     gone = resolved.schema or Schema()
     if node.request:
         if gone.read_only:
+            if required and name in (node.new.required or ()):  # it had not to be sent, and now has to
+                _required_changed(node, name, True, True)
             return
         aspect = "removed"
     else:
@@ -61,10 +68,48 @@ def _added(node: Node, name: str, schema: Schema | bool, required: bool) -> None
             aspect, after = "added-required-with-default", added.default
     else:
         aspect = ("required" if required else "optional") + "-added"
-        if added.write_only:
+        if added.write_only and name in (node.old.required or ()):  # it was always sent, and no longer is
+            aspect = "required-became-write-only"
+        elif added.write_only:
             aspect = "write-only:" + aspect
     pointer = node.graph.new.pointer_of(schema, f"{node.new_pointer}/properties/{escaped(name)}")
     node.findings.append(Finding(aspect, None, pointer, None, after, name, name))
+
+
+def _compare_with_unnamed(node: Node, name: str, old: Schema | bool | None, new: Schema | bool | None) -> None:
+    """A property that only one side names, with what the other side says of properties that it doesn't name."""
+    side = node.new if new is None else node.old
+    other, keyword = _unnamed(side, name)
+    if other is None:
+        return
+    named = f"/properties/{escaped(name)}"
+    if new is None and old is not None:
+        node.compare_below(name, old, other, named, keyword)
+    elif new is not None:
+        node.compare_below(name, other, new, keyword, named)
+
+
+def _unnamed(schema: Schema, name: str) -> tuple[Schema | bool | None, str]:
+    """The schema for a property that isn't named, and the rest of its pointer; None where nothing is said of it."""
+    for pattern, below in (schema.pattern_properties or {}).items():
+        try:
+            if re.search(pattern, name):
+                return below, f"/patternProperties/{escaped(pattern)}"
+        except re.error:  # a pattern of JavaScript that Python doesn't read
+            continue
+    if schema.additional_properties is None and (schema.pattern_properties or schema.property_names is not None):
+        return True, "/patternProperties"  # it is a map, of which each name is a key
+    if isinstance(schema.additional_properties, Schema) and has_keywords(schema.additional_properties):
+        return schema.additional_properties, "/additionalProperties"
+    if name in (schema.required or ()):
+        return True, "/required"
+    for key, others in (schema.dependent_required or {}).items():
+        if name in (key, *others):
+            return True, "/dependentRequired"
+    for key, below in (schema.dependent_schemas or {}).items():
+        if name == key or (isinstance(below, Schema) and name in (below.required or ())):
+            return True, "/dependentSchemas"
+    return None, ""
 
 
 def _required_changed(node: Node, name: str, schema: Schema | bool, required: bool) -> None:

@@ -15,6 +15,7 @@ from specsync.openapi.tolerant import escaped
 
 ANYTHING = Schema()
 """``true``: accepts every value."""
+NULL = Schema(type="null")
 NOTHING = Schema(not_=Schema())
 """``false``: accepts none."""
 
@@ -70,6 +71,8 @@ class Resolved(NamedTuple):
     """Of the component that it is, where it is one with nothing beside the reference."""
     name: str | None
     """Of that component, also where something stands beside the reference."""
+    via: frozenset[str] = frozenset()
+    """The names of all components on the way, this one's included."""
 
 
 class Side:
@@ -86,7 +89,7 @@ class Side:
         """What the branches of allOf mean together, by the ``id`` of the schema that has them (``merging.py``)."""
         self.parts: dict[int, list[tuple[Schema, str]]] = {}
         """What a schema was put together from, and where those parts stand, by its ``id``."""
-        self.used: dict[str, list[Any]] = {}
+        self.used: dict[str, list[tuple[Any, Any]]] = {}
         """For each component that was compared with something else than its namesake: the nodes; None for no
         difference.
         """
@@ -98,8 +101,9 @@ class Side:
 
     def place(self, schema: Schema | bool, pointer: str) -> None:
         """Remember where ``schema`` stands: schemas that are merged from several places keep their parts' pointers."""
-        if schema.__class__ is Schema:
-            self._pointers.setdefault(id(schema), pointer)
+        if schema.__class__ is Schema and id(schema) not in self._pointers:
+            self._pointers[id(schema)] = pointer
+            self._kept.append(schema)
 
     def place_children(self, schema: Schema, pointer: str) -> None:
         for suffix, below in children(schema):
@@ -117,7 +121,7 @@ class Side:
         if parts is not None:
             attribute = _ATTRIBUTES.get(keyword.split("/", 2)[1]) if keyword else None
             for part, place in parts:
-                if attribute is not None and _is_set(getattr(part, attribute)):
+                if attribute is not None and is_set(attribute, getattr(part, attribute)):
                     return place + keyword
         return pointer + keyword
 
@@ -128,11 +132,36 @@ class Side:
         assert isinstance(schema, Schema)
         found = self._resolved.get(id(schema))
         if found is None:
+            self._kept.append(schema)  # no other schema may get its id
             pointer = self._pointers.get(id(schema), pointer)
-            found = self._resolved[id(schema)] = (
-                Resolved(schema, pointer, None, None) if schema.ref is None else self._follow(schema, pointer)
-            )
+            if schema.ref is not None:
+                found = self._follow(schema, pointer)
+            elif is_nothing(schema):
+                found = Resolved(NOTHING, pointer, None, None)
+            else:
+                found = self._without_null(schema, pointer)
+            self._resolved[id(schema)] = found
         return found
+
+    def _without_null(self, schema: Schema, pointer: str) -> Resolved:
+        """Alternatives that are null by reference are nullability too."""
+        changed: dict[str, list[Schema | bool]] = {}
+        for name in ("one_of", "any_of"):
+            alternatives: list[Schema | bool] = getattr(schema, name) or []
+            settled = [NULL if self._refers_to_null(alternative) else alternative for alternative in alternatives]
+            if any(alternative is NULL for alternative in settled):
+                changed[name] = settled
+        if not changed:
+            return Resolved(schema, pointer, None, None)
+        self.place_children(schema, pointer)
+        values = {name: getattr(schema, name) for name in Schema.__struct_fields__}
+        return self.resolve(self.keep(Schema(**{**values, **changed})), pointer)
+
+    def _refers_to_null(self, alternative: Schema | bool) -> bool:
+        if not isinstance(alternative, Schema) or alternative.ref is None:
+            return False
+        target = self.document.component("schemas", component_name(alternative.ref, "schemas"))
+        return isinstance(target, Schema) and target.type == "null" and not has_keywords(target, "type", *SIBLINGS)
 
     def _follow(self, schema: Schema, pointer: str) -> Resolved:
         beside: list[Schema] = []
@@ -141,39 +170,53 @@ class Side:
         name, digest = None, None
         while current.__class__ is Schema and current.ref is not None:
             assert isinstance(current, Schema) and current.ref is not None
-            if has_keywords(current, "ref", "title"):
+            if current != Schema(ref=current.ref) and has_keywords(current, "ref", "title"):
                 beside.append(current)
             name = component_name(current.ref, "schemas")
             target = self.document.component("schemas", name)
             if target is None or name in seen:
-                return Resolved(None, pointer, None, name)
+                return Resolved(None, pointer, None, name, frozenset(seen))
             seen.add(name)
             digest = self.document.component_digest("schemas", name)
             current = target
         place = f"/components/schemas/{escaped(name or '')}" if name and not name.startswith("#") else (name or "#")[1:]
         target_schema = current if isinstance(current, Schema) else (ANYTHING if current else NOTHING)
+        settled = self.resolve(target_schema, place)
+        if settled.schema is None:
+            return Resolved(None, pointer, None, name, frozenset(seen))
+        target_schema = settled.schema
         if not beside:
-            return Resolved(target_schema, place, digest, name)
-        merged = target_schema
-        for referrer in reversed(beside):
-            merged = self._with_siblings(merged, referrer, place, pointer)
-        return Resolved(merged, pointer, None, name)
+            return Resolved(target_schema, place, digest, name, frozenset(seen))
+        return Resolved(
+            self._with_siblings(target_schema, beside, place, pointer), pointer, None, name, frozenset(seen)
+        )
 
-    def _with_siblings(self, target: Schema, referrer: Schema, target_pointer: str, pointer: str) -> Schema:
+    def _with_siblings(self, target: Schema, beside: list[Schema], target_pointer: str, pointer: str) -> Schema:
+        """``target`` with what stands beside the references that led to it, the outermost first."""
         self.place_children(target, target_pointer)
-        if has_keywords(referrer, "ref", *SIBLINGS):
-            own = copied(referrer, without="ref")
+        constraining = [referrer for referrer in beside if has_keywords(referrer, "ref", *SIBLINGS)]
+        if constraining:
             self.place(target, target_pointer)
-            self.place(own, pointer)
-            return self.keep(Schema(all_of=[target, self.keep(own)]))
-        merged = copied(target)
+            owns = [self.keep(copied(referrer, without="ref")) for referrer in constraining]
+            for own in owns:
+                self.place(own, pointer)
+            merged = Schema(all_of=[target, *owns])
+        else:
+            merged = copied(target)
         for name in SIBLINGS:
-            value = getattr(referrer, name)
-            if _is_set(value):
-                setattr(merged, name, value)
+            for referrer in beside:
+                if is_set(name, getattr(referrer, name)):
+                    setattr(merged, name, getattr(referrer, name))
+                    break
         parts = self.parts.get(id(target)) or [(target, target_pointer)]
-        self.parts[id(merged)] = [(referrer, pointer), *parts]
+        self.parts[id(merged)] = [*((referrer, pointer) for referrer in beside), *parts]
         return self.keep(merged)
+
+
+def is_nothing(schema: Schema) -> bool:
+    """Whether a schema accepts no value in so many words: it excludes everything."""
+    excluded = schema.not_
+    return excluded is True or (isinstance(excluded, Schema) and not has_keywords(excluded, *SIBLINGS))
 
 
 def copied(schema: Schema, without: str = "") -> Schema:
@@ -183,8 +226,11 @@ def copied(schema: Schema, without: str = "") -> Schema:
 
 def has_keywords(schema: Schema, *ignored: str) -> bool:
     """Whether ``schema`` says anything beside the attributes that are ``ignored``."""
-    return any(_is_set(getattr(schema, name)) for name in Schema.__struct_fields__ if name not in ignored)
+    return any(is_set(name, getattr(schema, name)) for name in Schema.__struct_fields__ if name not in ignored)
 
 
-def _is_set(value: object) -> bool:
-    return value is not None and value is not False and value is not UNSET
+def is_set(name: str, value: object) -> bool:
+    """Whether an attribute of a schema says anything."""
+    if name in ("default", "const"):
+        return value is not UNSET
+    return value is not None and value is not False

@@ -112,11 +112,17 @@ def _breaks_responses(old: Schema, new: Schema, strong: bool) -> bool:
     return _narrows(new, old, strong)
 
 
+def _limits_strings(schema: Schema) -> bool:
+    return bool(schema.max_length or schema.min_length or schema.pattern or schema.format or schema.enum)
+
+
 def _narrows(source: Schema, target: Schema, strong: bool) -> bool:
     """Whether ``target`` refuses, by type or format, something that ``source`` accepts."""
-    if source.type != target.type and target.types and not covers(target.types, source.types):
-        gained = set(target.types) - set(source.types)
-        if strong or (gained and gained != {"string"}):
+    is_covered = source.type == target.type or not target.types or covers(target.types, source.types)
+    if not is_covered:
+        if strong or "string" not in target.types:  # in text, everything is a string
+            return True
+        if not source.types and _limits_strings(target):
             return True
     if source.format == target.format or not target.format:
         return False

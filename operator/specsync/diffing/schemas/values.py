@@ -7,12 +7,13 @@ from typing import Any
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.sides import Side
 from specsync.openapi.model import Schema, value_key
 
 
 def compare_values(node: Node) -> None:
     old, new = node.old, node.new
-    if old.enum is not new.enum or old.const is not new.const:
+    if old.enum is not None or new.enum is not None or old.const is not UNSET or new.const is not UNSET:
         _compare_enum(node)
     if old.x_extensible_enum != new.x_extensible_enum:
         _compare_extensible_enum(node)
@@ -20,17 +21,10 @@ def compare_values(node: Node) -> None:
 
 def _compare_enum(node: Node) -> None:
     old, new = node.old, node.new
-    if old.const is not UNSET and new.const is not UNSET:
-        if value_key(old.const) != value_key(new.const):
-            node.found("const-changed", "/const", old.const, new.const)
+    if old.enum is None and new.enum is None and _compare_const(node):
         return
-    before, after = allowed_values(old), allowed_values(new)
-    if old.enum is None and new.enum is None:
-        if old.const is UNSET and new.const is not UNSET:
-            node.found("const-added", "/const", None, new.const)
-        elif old.const is not UNSET:
-            node.found("const-removed", "/const", old.const, None)
-        return
+    before = allowed_values(node.graph.old, old, node.old_pointer)
+    after = allowed_values(node.graph.new, new, node.new_pointer)
     if before is not None and after is not None:
         _compare_allowed(node, before, after)
     elif after is not None:
@@ -39,12 +33,29 @@ def _compare_enum(node: Node) -> None:
             for value in after.values():
                 node.found("enum-value-added", "/enum", None, value)
     elif before is not None:
-        if not restricts_values(new):
+        if not node.request or not restricts_values(new):
             node.found("became-not-enum", "/enum", list(before.values()), None)
             if node.request:
                 return
         for value in before.values():
             node.found("enum-value-removed", "/enum", value, None)
+
+
+def _compare_const(node: Node) -> bool:
+    """Whether all is said by what happened to const."""
+    before, after = node.old.const, node.new.const
+    if before is not UNSET and after is not UNSET:
+        if value_key(before) != value_key(after):
+            node.found("const-changed", "/const", before, after)
+        return True
+    other = node.new if after is UNSET else node.old
+    if other.one_of or other.any_of:
+        return False
+    if after is not UNSET:
+        node.found("const-added", "/const", None, after)
+    else:
+        node.found("const-removed", "/const", before, None)
+    return True
 
 
 def _compare_allowed(node: Node, before: dict[bytes, Any], after: dict[bytes, Any]) -> None:
@@ -56,12 +67,28 @@ def _compare_allowed(node: Node, before: dict[bytes, Any], after: dict[bytes, An
             node.found("enum-value-added", "/enum", None, value)
 
 
-def allowed_values(schema: Schema) -> dict[bytes, Any] | None:
-    """The values that enum or const leave, by their keys; None where every value is left. const is an enum of one."""
+def allowed_values(side: Side, schema: Schema, pointer: str) -> dict[bytes, Any] | None:
+    """The values that enum and const leave, by their keys; None where they leave every value. const is an enum of one;
+    alternatives that each leave some values leave all of these together.
+    """
+    left: dict[bytes, Any] | None = None
     if schema.const is not UNSET:
-        return {value_key(schema.const): schema.const}
+        left = {value_key(schema.const): schema.const}
     if schema.enum is not None:
-        return {value_key(value): value for value in schema.enum}
+        values = {value_key(value): value for value in schema.enum}
+        left = values if left is None else {key: value for key, value in left.items() if key in values}
+    if left is not None:
+        return left
+    for alternatives, keyword in ((schema.one_of, "oneOf"), (schema.any_of, "anyOf")):
+        if not alternatives:
+            continue
+        together: dict[bytes, Any] = {}
+        for index, alternative in enumerate(alternatives):
+            resolved = side.resolve(alternative, f"{pointer}/{keyword}/{index}")
+            if resolved.schema is None or (resolved.schema.enum is None and resolved.schema.const is UNSET):
+                return None
+            together.update(allowed_values(side, resolved.schema, resolved.pointer) or {})
+        return together
     return None
 
 

@@ -1,0 +1,172 @@
+"""The two documents of `specsync diff`: read from files, URLs or standard input, both at a time where that pays."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specsync.openapi.canonical import CanonicalDocument, normalize
+from specsync.openapi.errors import DocumentError
+from specsync.openapi.load import DEFAULT_LIMITS, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LARGE = 400_000
+"""Bytes from which on a process of its own is worth its 5 milliseconds."""
+_MOST_BYTES = DEFAULT_LIMITS.max_bytes
+_PIPE_BYTES = 1024 * 1024
+
+
+class Unreadable(Exception):
+    """Why there is no document, as one line that begins with its source."""
+
+
+class SourceText:
+    """One document as it was given: where it came from, and its bytes."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        """A file's name, a URL without user, query and fragment, or ``-``."""
+        self.data = data
+
+
+def is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def read_sources(old: str, new: str) -> tuple[SourceText, SourceText]:
+    """The bytes of both documents. Raises ``Unreadable``."""
+    if is_url(old) or is_url(new):
+        from specsync.cli.download import download
+
+        fetched = download([source for source in (old, new) if is_url(source)])
+        return (
+            fetched[old] if is_url(old) else _read(old),
+            fetched[new] if is_url(new) else _read(new),
+        )
+    return _read(old), _read(new)
+
+
+def read_source(source: str) -> SourceText:
+    """The bytes of one document. Raises ``Unreadable``."""
+    if is_url(source):
+        from specsync.cli.download import download
+
+        return download([source])[source]
+    return _read(source)
+
+
+def _read(source: str) -> SourceText:
+    try:
+        if source == "-":
+            return SourceText(source, sys.stdin.buffer.read(_MOST_BYTES + 1))
+        with Path(source).open("rb", buffering=0) as file:
+            # One byte more than is read at most, so that the loader refuses what is larger.
+            return SourceText(source, file.read(_MOST_BYTES + 1) or b"")
+    except OSError as error:
+        hint = " Is it a file of this folder?" if isinstance(error, FileNotFoundError) else ""
+        raise Unreadable(f"{source}: {error.strerror or error}.{hint}") from None
+
+
+def canonical_pair(
+    old: SourceText, new: SourceText, meanwhile: Callable[[], object]
+) -> tuple[CanonicalDocument, CanonicalDocument]:
+    """Both documents in canonical form. ``meanwhile`` is called once, while another process works if there is one.
+
+    Raises ``Unreadable``; of the older document where neither can be used.
+    """
+    if min(len(old.data), len(new.data)) < _LARGE or not _has_second_core():
+        meanwhile()
+        return _canonical(old), _canonical(new)
+    larger, smaller = (old, new) if len(old.data) > len(new.data) else (new, old)
+    other = _Child(larger)
+    own: CanonicalDocument | Unreadable
+    try:
+        meanwhile()
+        own = _canonical(smaller)
+    except Unreadable as error:
+        own = error
+    theirs = other.result()
+    pair = (theirs, own) if larger is old else (own, theirs)
+    for found in pair:
+        if isinstance(found, Unreadable):
+            raise found
+    return pair  # type: ignore[return-value]  # neither is a reason
+
+
+def _canonical(source: SourceText) -> CanonicalDocument:
+    try:
+        return normalize(load(source.data))
+    except DocumentError as error:
+        name = "standard input" if source.name == "-" else source.name
+        raise Unreadable(f"{name}: {error.message}") from None
+
+
+def _has_second_core() -> bool:
+    if not hasattr(os, "fork") or not hasattr(os, "sched_getaffinity"):
+        return False  # macOS has fork, but its system libraries don't survive it
+    return len(os.sched_getaffinity(0)) > 1
+
+
+class _Child:
+    """A forked process that makes the canonical form of one document and sends it back.
+
+    Nothing else runs in this process yet: no threads, no locks, no event loop.
+    """
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._reading, writing = os.pipe()
+        _widen(writing)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            code = 1
+            try:
+                os.close(self._reading)
+                gc.disable()
+                _send(writing, source)
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(writing)
+
+    def result(self) -> CanonicalDocument | Unreadable:
+        """What came of it. Waits for it."""
+        with os.fdopen(self._reading, "rb", buffering=0) as pipe:
+            answer = pipe.readall()
+        _, status = os.waitpid(self._pid, 0)
+        if os.waitstatus_to_exitcode(status) == 0:
+            kind, content = answer[:1], answer[1:]
+            return CanonicalDocument.from_bytes(content) if kind == b"+" else Unreadable(content.decode())
+        try:  # it was killed, or had too little memory: find out here
+            return _canonical(self._source)
+        except Unreadable as error:
+            return error
+
+
+def _send(descriptor: int, source: SourceText) -> None:
+    try:
+        parts = [b"+", _canonical(source).to_bytes()]
+    except Unreadable as error:
+        parts = [b"-", str(error).encode()]
+    with os.fdopen(descriptor, "wb", buffering=0) as pipe:
+        for part in parts:
+            rest = memoryview(part)
+            while rest:
+                rest = rest[pipe.write(rest) or 0 :]
+
+
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold more than 64 KiB, where the system does that."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        pass

@@ -1,0 +1,105 @@
+"""What is checked at every object of a document: where its references lead, and whether defaults fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specsync.openapi.references import unescaped
+from specsync.openapi.tolerant import escaped
+from specsync.openapi.validation.findings import Collector, shown
+
+_OF_NAMES = frozenset(
+    (
+        "properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas", "responses",
+        "parameters", "examples", "requestBodies", "headers", "securitySchemes", "securityDefinitions", "links",
+        "callbacks", "pathItems", "mediaTypes", "paths", "webhooks", "content", "encoding", "variables",
+        "additionalOperations",
+    )
+)  # fmt: skip
+"""Fields that hold things by name: their keys mean nothing."""
+
+_OF_VALUES = frozenset(("default", "example", "examples", "enum", "const", "value", "mapping", "scopes"))
+"""Fields that hold what looks like a document and is none."""
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "array": (list,),
+    "object": (dict,),
+}
+
+_Trail = tuple["_Trail | None", str]
+
+
+def check_nodes(tree: Any, found: Collector) -> None:
+    """References within the document that lead to nothing (errors), defaults of another type (warnings)."""
+    checked: dict[str, bool] = {}
+    waiting: list[tuple[Any, bool, _Trail | None]] = [(tree, False, None)]
+    while waiting:
+        node, by_name, trail = waiting.pop()
+        if type(node) is list:
+            for index, item in enumerate(node):
+                if type(item) is dict or type(item) is list:
+                    waiting.append((item, False, (trail, str(index))))
+            continue
+        if not by_name:
+            reference = node.get("$ref")
+            if type(reference) is str:
+                if reference not in checked:
+                    checked[reference] = _leads_somewhere(reference, tree)
+                if not checked[reference]:
+                    message = f"{shown(reference)} isn't in the document; add what is missing, or correct the reference"
+                    found.error("reference-unresolvable", f"{_pointer(trail)}/$ref", message)
+            if node.get("default") is not None and "type" in node:
+                _check_default(node, trail, found)
+            if found.full:
+                return
+        for key, value in node.items():
+            kind = type(value)
+            if kind is dict:
+                if by_name:
+                    waiting.append((value, False, (trail, key)))
+                elif key in _OF_NAMES:
+                    waiting.append((value, True, (trail, key)))
+                elif key not in _OF_VALUES and not key.startswith("x-"):
+                    waiting.append((value, False, (trail, key)))
+            elif kind is list and (by_name or (key not in _OF_VALUES and not key.startswith("x-"))):
+                waiting.append((value, False, (trail, key)))
+
+
+def _leads_somewhere(reference: str, tree: Any) -> bool:
+    """References out of the document count as good: nobody looks there. So do anchors."""
+    if reference == "#" or not reference.startswith("#/"):
+        return True
+    place = tree
+    for token in reference[2:].split("/"):
+        key = unescaped(token)
+        if isinstance(place, dict) and key in place:
+            place = place[key]
+        elif isinstance(place, list) and key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(place):
+            place = place[int(key)]
+        else:
+            return False
+    return True
+
+
+def _check_default(node: dict[str, Any], trail: _Trail | None, found: Collector) -> None:
+    types, default, values = node["type"], node["default"], node.get("enum")
+    named = [types] if isinstance(types, str) else types if isinstance(types, list) else []
+    wanted = [_TYPES[each] for each in named if isinstance(each, str) and each in _TYPES]
+    fits = any(isinstance(default, kinds) and (bool in kinds or type(default) is not bool) for kinds in wanted)
+    if wanted and not fits and not (type(default) is float and default.is_integer() and "integer" in named):
+        message = f"is {shown(default)}, which is not of type {' or '.join(map(str, named))}"
+        found.warning("default-type", f"{_pointer(trail)}/default", message)
+    elif isinstance(values, list) and values and default not in values and not isinstance(default, list):
+        found.warning("default-enum", f"{_pointer(trail)}/default", f"is {shown(default)}, which isn't in the enum")
+
+
+def _pointer(trail: _Trail | None) -> str:
+    tokens = []
+    while trail is not None:
+        trail, token = trail
+        tokens.append(escaped(token))
+    return "".join(f"/{token}" for token in reversed(tokens))

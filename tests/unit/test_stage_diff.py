@@ -1,0 +1,151 @@
+"""The diff stage where the snapshot to compare with is gone, or has lost its content."""
+
+import asyncio
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from specsync.blobs.store import BlobCorrupted, BlobMissing, digest_of
+from specsync.kube.client import NotFound
+from specsync.resources.blobref import BlobRef
+from specsync.resources.meta import ObjectMeta
+from specsync.resources.reasons import Reason
+from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
+from specsync.resources.syncjob import Base, DiffOutput, NormalizeOutput, SyncJob, SyncJobSpec, Target
+from specsync.stages import diff
+from specsync.stages.contract import StageContext, StageError
+from specsync.stages.engine import DocumentEngine, DocumentError, PartMissing
+
+
+def document(path: str) -> bytes:
+    operation = {"get": {"responses": {"200": {"description": "ok"}}}}
+    found = {"openapi": "3.1.0", "info": {"title": "Shop", "version": "1"}, "paths": {path: operation}}
+    return msgspec.json.encode(found)
+
+
+def canonical(raw: bytes) -> bytes:
+    engine = DocumentEngine()
+    engine.add("raw", raw)
+    return engine.normalize("raw").canonical
+
+
+OLD_RAW, NEW_RAW = document("/old"), document("/new")
+OLD, NEW = canonical(OLD_RAW), canonical(NEW_RAW)
+# What another version of specsync wrote.
+OLDER_FORM = OLD.replace(b'"form":', b'"form":9')
+
+
+def ref(content: bytes) -> BlobRef:
+    return BlobRef(backend="configmap", key=digest_of(content), size=len(content))
+
+
+class Blobs:
+    """Holds what it is given; what was lost answers with its error."""
+
+    def __init__(self, *contents: bytes, lost: Exception | None = None) -> None:
+        self._contents = {digest_of(content): content for content in contents}
+        self._lost = lost or BlobMissing("gone")
+
+    async def get(self, namespace: str, ref: BlobRef) -> bytes:
+        if ref.key not in self._contents:
+            raise self._lost
+        return self._contents[ref.key]
+
+    async def put(self, namespace: str, content: bytes, owner: Any) -> BlobRef:
+        return ref(content)
+
+
+class Engine:
+    """The real engine, asked as a worker asks its child process."""
+
+    def __init__(self) -> None:
+        self._engine = DocumentEngine()
+
+    async def call(self, operation: str, reply: Any, parts: dict[str, Any], **arguments: str) -> Any:
+        while True:
+            try:
+                return getattr(self._engine, operation)(**arguments)
+            except PartMissing as missing:
+                self._engine.add(missing.digest, await parts[missing.digest]())
+            except DocumentError as error:
+                raise StageError(Reason(error.reason), error.message) from error
+
+
+class Client:
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def get(self, kind: Any, namespace: str, name: str) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def snapshot(form: bytes) -> Any:
+    blobs = SnapshotBlobs(raw=ref(OLD_RAW), canonical=ref(form), operations=ref(b"[]"))
+    spec = SpecSnapshotSpec(
+        dependency="shop",
+        job_uid="u",
+        title="Shop",
+        version="1",
+        format="openapi-3.1",
+        operations=1,
+        digests=Digests(raw=digest_of(OLD_RAW), canonical=digest_of(form), short="0" * 12),
+        blobs=blobs,
+        fetched_at=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+    )
+    return SimpleNamespace(spec=spec)
+
+
+def run(blobs: Blobs, answer: Any = None, form: bytes = OLD) -> Any:
+    job = SyncJob(metadata=ObjectMeta(name="shop-2", uid="u"), spec=SyncJobSpec(target=Target(name="shop")))
+    status = msgspec.structs.replace(job.status, base=Base(snapshot="shop-1", digest=digest_of(form)))
+    context = SimpleNamespace(
+        client=Client(answer or snapshot(form)),
+        blobs=blobs,
+        engine=Engine(),
+        namespace="team",
+        job=msgspec.structs.replace(job, status=status),
+        output=lambda stage, type_: NormalizeOutput(canonical_digest=digest_of(NEW), canonical=ref(NEW)),
+    )
+    return asyncio.run(diff.run(cast(StageContext, context)))
+
+
+def assert_found(result: Any) -> None:
+    assert result.ends is None
+    assert (result.output.breaking, result.output.safe) == (1, 1)
+
+
+def test_two_forms_are_compared() -> None:
+    assert_found(run(Blobs(OLD, NEW)))
+
+
+@pytest.mark.parametrize("error", [BlobMissing("gone"), BlobCorrupted("damaged")])
+def test_a_lost_form_is_made_anew_from_its_document(error: Exception) -> None:
+    assert_found(run(Blobs(OLD_RAW, NEW, lost=error)))
+
+
+def test_a_form_of_another_version_is_made_anew_from_its_document() -> None:
+    assert_found(run(Blobs(OLDER_FORM, OLD_RAW, NEW), form=OLDER_FORM))
+
+
+@pytest.mark.parametrize(
+    ("blobs", "answer", "why"),
+    [
+        (Blobs(OLD, NEW), NotFound(404, "NotFound", "not found"), "SpecSnapshot shop-1 was deleted"),
+        (Blobs(NEW), None, "the content of SpecSnapshot shop-1 is gone or damaged"),
+    ],
+)
+def test_with_nothing_left_to_compare_with_there_is_a_new_baseline(blobs: Blobs, answer: Any, why: str) -> None:
+    result = run(blobs, answer)
+    assert (result.ends, result.message) == ("Baseline", f"a new baseline: {why}")
+    assert result.output == DiffOutput(breaking=0, risky=0, safe=0)
+
+
+def test_the_jobs_own_content_that_is_lost_fails_the_job() -> None:
+    with pytest.raises(StageError) as failure:
+        run(Blobs(OLD, OLD_RAW))
+    assert failure.value.reason == Reason.BLOB_MISSING
