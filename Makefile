@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help run test check lint types layers drift unit integration controlplane lock clean
+.PHONY: help run test check lint types layers drift generate conformance bench bench-diff unit integration controlplane lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,12 +53,27 @@ layers: .venv/.ready ## import-linter: imports point down only
 drift: .venv/.ready ## crds/ and docs/ are what the code generates
 	$(PY) -m specsync.resources.crds --check
 	$(PY) -m specsync.resources.reference --check
+	$(PY) -m specsync.diffing.rulesdoc --check
+
+generate: .venv/.ready ## write crds/ and docs/ anew from the code
+	$(PY) -m specsync.resources.crds
+	$(PY) -m specsync.resources.reference
+	$(PY) -m specsync.diffing.rulesdoc
 
 unit: .venv/.ready ## tests that need nothing but Python
 	$(BIN)/pytest tests/unit
 
 integration: controlplane ## tests on a real control plane
 	$(BIN)/pytest tests/integration
+
+conformance: .venv/.ready ## agreement of `specsync diff` with oasdiff's recorded events
+	@$(PY) -m bench.conformance
+
+bench-diff: .venv/.ready ## `specsync diff` beside oasdiff: time and memory of whole processes
+	@$(PY) -m bench.diff_peer
+
+bench: controlplane ## takeover, large documents, an idle operator, loading, comparing
+	@for each in load diff takeover large idle hostile; do echo "== $$each"; $(PY) -m bench.$$each; done
 
 clean: ## remove .venv, caches and the development cluster's state
 	rm -rf .venv .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,6 +20,8 @@ ENDS_PROCESS = True
 """Nothing is left to tidy up when `run` returns: the process may end at once."""
 
 FORMATS = ("text", "json", "yaml", "markdown", "html", "junit", "sarif", "github")
+_LOCATED = ("sarif", "github")
+"""Formats that name lines of the documents' texts."""
 _COMPARED, _FOUND, _FAILED = 0, 1, 2
 _INTERRUPTED = 130  # as shells say it
 
@@ -116,6 +118,8 @@ def _run(options: argparse.Namespace) -> int:
         documents = canonical_pair(old, new, meanwhile=_import_engine)
     except Unreadable as error:
         return fail("diff", str(error), _FAILED)
+    if options.output not in _LOCATED:
+        old.data = new.data = b""  # dozens of megabytes that nobody needs any more
     from specsync.diffing import compare
 
     comparison = compare(*documents)
@@ -156,7 +160,7 @@ def _report(
         from specsync.diffing.report.json import json_report
 
         return json_report(comparison, old, new)
-    if options.output in ("sarif", "github"):
+    if options.output in _LOCATED:
         return _located(options, comparison, texts, old, new)
     return _written(options, comparison, old, new).encode("utf-8", "replace")
 

@@ -9,8 +9,9 @@ import structlog
 from specsync.controller.reconcile import Outdated, Reconciler
 from specsync.controller.retention import ChangeSetHead
 from specsync.kube.client import ApiError, KubeClient
+from specsync.kube.election import LeaderElection
 from specsync.kube.events import EventRecorder
-from specsync.kube.leases import LeaderElection, LeaseTiming
+from specsync.kube.leases import LeaseTiming
 from specsync.kube.queue import WorkQueue
 from specsync.kube.store import Key, Store
 from specsync.kube.watch import Watched, Watcher
@@ -46,6 +47,7 @@ class Controller:
             [Watched(self._dependencies), Watched(self._jobs), Watched(snapshots), Watched(change_sets)],
             settings.watch_namespaces,
         )
+        self._election = LeaderElection(client, settings.namespace, LEADER_LEASE, identity, settings.timing)
         self._reconciler = Reconciler(
             client,
             EventRecorder(client, "specsync-controller", identity),
@@ -54,8 +56,8 @@ class Controller:
             snapshots,
             change_sets,
             settings.min_interval,
+            in_office=lambda: self._election.in_office,
         )
-        self._election = LeaderElection(client, settings.namespace, LEADER_LEASE, identity, settings.timing)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._dependencies.on_change.append(
             lambda dependency: self._enqueue((dependency.metadata.namespace, dependency.metadata.name))

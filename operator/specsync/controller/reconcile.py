@@ -6,6 +6,7 @@ no clocks of workers are compared and a leader that crashed at any instant is fo
 """
 
 import datetime as dt
+from collections.abc import Callable
 
 import structlog
 from msgspec.structs import replace
@@ -44,7 +45,9 @@ class Reconciler:
         snapshots: Store[SpecSnapshot],
         change_sets: Store[retention.ChangeSetHead],
         min_interval: float,
+        in_office: Callable[[], bool],
     ) -> None:
+        """`min_interval` in seconds; `in_office` says whether this process certainly still leads."""
         self._client = client
         self._events = events
         self._dependencies = dependencies
@@ -52,6 +55,7 @@ class Reconciler:
         self._snapshots = snapshots
         self._change_sets = change_sets
         self._min_interval = min_interval
+        self._in_office = in_office
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Returns the seconds after which to come back, None for not before something changes.
@@ -229,7 +233,8 @@ class Reconciler:
         jobs = self._jobs_of(dependency)
         if not self._busy(dependency):
             surplus, expired = retention.surplus_jobs(dependency, jobs, at)
-            if len(surplus) >= retention.batch_size(dependency) or expired:
+            # Not guarded by any version: a leader that was frozen must not delete what it never saw.
+            if (len(surplus) >= retention.batch_size(dependency) or expired) and self._in_office():
                 gone = surplus + [job for job in expired if job not in surplus]
                 await retention.delete_jobs(self._client, dependency, jobs, gone)
                 for job in gone:

@@ -163,7 +163,7 @@ class _Brotli:
     """One brotli stream. The decoder keeps its input and hands out its output in pieces; its window is 16 MiB."""
 
     def __init__(self) -> None:
-        import brotli  # type: ignore[import-untyped]  # noqa: PLC0415 -- as zstd
+        import brotli  # noqa: PLC0415 -- as zstd
 
         self._error = brotli.error
         self._stream = brotli.Decompressor()

@@ -1,4 +1,4 @@
-"""Leases: a process's heartbeat, who leads, and which other process has stopped beating.
+"""Leases: a process's heartbeat, and which other process has stopped beating.
 
 https://kubernetes.io/docs/concepts/architecture/leases/ Clocks of two processes are never compared: a Lease
 counts as expired when its holder's renewals were not seen for the lease's duration on the observer's own
@@ -10,11 +10,10 @@ import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
-from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
+from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
 from specsync.kube.core import Lease, LeaseSpec
 from specsync.resources.meta import ObjectMeta, OwnerReference
 
@@ -44,7 +43,8 @@ class LeaseTiming:
         return renewed + self.duration - self.heartbeat - time.monotonic()
 
 
-def _micro_time() -> str:
+def micro_time() -> str:
+    """The current time as a MicroTime, for a Lease's fields."""
     # MicroTime takes exactly six decimals.
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -76,7 +76,7 @@ class WorkerLease:
     async def acquire(self) -> None:
         """Creates the Lease. Raises ApiError."""
         started = time.monotonic()
-        stamp = _micro_time()
+        stamp = micro_time()
         lease = Lease(
             metadata=ObjectMeta(
                 name=self._worker,
@@ -143,7 +143,7 @@ class WorkerLease:
         self._renewed = started
 
     async def _patch(self) -> None:
-        patch = [{"op": "add", "path": "/spec/renewTime", "value": _micro_time()}]
+        patch = [{"op": "add", "path": "/spec/renewTime", "value": micro_time()}]
         await self._client.patch(Lease, self._namespace, self._worker, patch)
 
 
@@ -200,115 +200,3 @@ class Roster:
         blind = now - self._observed - self._timing.heartbeat
         if self._observed and blind > 0:
             self._seen = {worker: (version, since + blind) for worker, (version, since) in self._seen.items()}
-
-
-class LeaderElection:
-    """One Lease that the leader holds. The leader's work is run, and cancelled when the Lease is lost."""
-
-    def __init__(self, client: KubeClient, namespace: str, name: str, identity: str, timing: LeaseTiming) -> None:
-        self._client = client
-        self._namespace = namespace
-        self._name = name
-        self._identity = identity
-        self._timing = timing
-        self._seen: tuple[str, float] = ("", 0.0)
-        self.leading = False
-
-    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Stands for election until cancelled; runs `lead` while in office."""
-        while True:
-            started = time.monotonic()
-            lease = await self._try_acquire()
-            if lease is None:
-                await asyncio.sleep(min(2.0, self._timing.heartbeat))
-                continue
-            log.info("leading", identity=self._identity)
-            self.leading = True
-            work = asyncio.ensure_future(lead())
-            try:
-                await self._hold(lease, work, started)
-            finally:
-                self.leading = False
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-                await self._release()
-            log.warning("no longer leading", identity=self._identity)
-
-    async def _hold(self, lease: Lease, work: "asyncio.Future[None]", renewed: float) -> None:
-        """Renews until the Lease is lost; returns then. An error of the work itself comes through."""
-        pause = self._timing.heartbeat
-        while (left := self._timing.left(renewed)) > 0:
-            done, _ = await asyncio.wait({work}, timeout=min(pause, left))
-            if done:
-                return work.result()
-            started = time.monotonic()
-            try:
-                async with asyncio.timeout(min(self._timing.heartbeat, self._timing.left(renewed))):
-                    lease = await self._write(lease, lease.spec.lease_transitions or 0)
-                renewed, pause = started, self._timing.heartbeat
-            except (Conflict, Invalid, NotFound):
-                return None  # somebody else has it
-            except (ApiError, TimeoutError) as error:
-                log.warning("leader lease not renewed", error=str(error))
-                pause = self._timing.again
-        return None
-
-    async def _try_acquire(self) -> Lease | None:
-        try:
-            return await self._acquire()
-        except (Conflict, Invalid):
-            return None  # another was quicker
-        except ApiError as error:
-            log.warning("no election possible", error=str(error))
-            return None
-
-    async def _acquire(self) -> Lease | None:
-        try:
-            lease = await self._client.get(Lease, self._namespace, self._name)
-        except NotFound:
-            stamp = _micro_time()
-            spec = LeaseSpec(
-                holder_identity=self._identity,
-                lease_duration_seconds=max(1, round(self._timing.duration)),
-                acquire_time=stamp,
-                renew_time=stamp,
-                lease_transitions=0,
-            )
-            meta = ObjectMeta(name=self._name, namespace=self._namespace)
-            return await self._client.create(Lease(metadata=meta, spec=spec))
-        version = lease.metadata.resource_version
-        if self._seen[0] != version:
-            self._seen = (version, time.monotonic())
-        holder = lease.spec.holder_identity
-        expired = time.monotonic() - self._seen[1] >= self._timing.duration
-        if holder and holder != self._identity and not expired:
-            return None
-        return await self._write(lease, (lease.spec.lease_transitions or 0) + 1, acquired=True)
-
-    async def _write(self, lease: Lease, transitions: int, acquired: bool = False) -> Lease:
-        stamp = _micro_time()
-        patch: list[dict[str, Any]] = [
-            {"op": "test", "path": "/metadata/uid", "value": lease.metadata.uid},
-            # Only in the election: afterwards the holder's name guards, so that a label by a user doesn't end a term.
-            {"op": "test", "path": "/metadata/resourceVersion", "value": lease.metadata.resource_version}
-            if acquired
-            else {"op": "test", "path": "/spec/holderIdentity", "value": self._identity},
-            {"op": "add", "path": "/spec/holderIdentity", "value": self._identity},
-            {"op": "add", "path": "/spec/leaseDurationSeconds", "value": max(1, round(self._timing.duration))},
-            {"op": "add", "path": "/spec/renewTime", "value": stamp},
-            {"op": "add", "path": "/spec/leaseTransitions", "value": transitions},
-        ]
-        if acquired:
-            patch.append({"op": "add", "path": "/spec/acquireTime", "value": stamp})
-        return await self._client.patch(Lease, self._namespace, self._name, patch)
-
-    async def _release(self) -> None:
-        patch = [
-            {"op": "test", "path": "/spec/holderIdentity", "value": self._identity},
-            {"op": "add", "path": "/spec/holderIdentity", "value": ""},
-        ]
-        try:
-            async with asyncio.timeout(2.0):
-                await self._client.patch(Lease, self._namespace, self._name, patch)
-        except (ApiError, TimeoutError):
-            return  # it runs out by itself

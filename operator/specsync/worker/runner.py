@@ -61,7 +61,8 @@ async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
         say.warning("claim lost, job dropped")
         return None
     status = held.job.status
-    say.info("job ended", phase=status.phase, result=status.result, reason=status.error and status.error.reason)
+    event = "job ended" if held.job.finished else "attempt failed, another follows"
+    say.info(event, phase=status.phase, result=status.result, reason=status.error and status.error.reason)
     return held.job
 
 

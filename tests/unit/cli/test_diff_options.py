@@ -227,12 +227,12 @@ def large(kind: str) -> Tree:
 
 
 @pytest.fixture
-def large_files(tmp_path: Path) -> Files:
+def large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    monkeypatch.setattr(documents, "_WORTH", 1.0)
     found = {}
     for name, kind in (("old", "string"), ("new", "integer")):
         path = tmp_path / f"large-{name}.json"
         path.write_text(json.dumps(large(kind)))
-        assert path.stat().st_size > documents._LARGE
         found[name] = str(path)
     return found
 
@@ -241,8 +241,11 @@ def large_files(tmp_path: Path) -> Files:
 def test_large_documents_give_the_same_with_one_core_or_two(
     large_files: Files, capfd: Any, monkeypatch: pytest.MonkeyPatch, cores: bool
 ) -> None:
+    children = []
     monkeypatch.setattr(documents, "_has_second_core", lambda: cores)
+    monkeypatch.setattr(os, "fork", lambda fork=os.fork: children.append(fork()) or children[-1])
     assert run(large_files["old"], large_files["new"], "-o", "json") == 0
+    assert len(children) == cores
     report = json.loads(capfd.readouterr().out)
     assert [event["id"] for event in report["events"]] == ["request-property-type-changed"]
     assert report["old"]["digest"] != report["new"]["digest"]
@@ -324,6 +327,12 @@ def test_report_that_cannot_be_written(files: Files) -> None:
         )
     assert done.returncode == 2
     assert done.stderr == "specsync diff: the report can't be written to standard output: No space left on device.\n"
+
+
+def test_documents_from_pipes(large_files: Files) -> None:
+    script = f"{SPECSYNC} diff <(cat {large_files['old']}) <(cat {large_files['new']})"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("1 breaking change from 1 edit")
 
 
 def test_standard_input_that_is_no_document(files: Files) -> None:

@@ -221,6 +221,7 @@ def test_what_one_direction_adds_the_other_removes(pair: str) -> None:
 
 
 def place_of(event: Event) -> str:
-    return (
-        event.location.new if event.location.old is None else event.location.old if event.location.new is None else ""
-    )
+    """Where something came or went; empty where it is in both documents."""
+    if event.location.old is not None and event.location.new is not None:
+        return ""
+    return event.location.old or event.location.new or ""

@@ -60,7 +60,11 @@ def opened(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     closing = ("additionalProperties", "unevaluatedProperties")
-    return {key: opened(value) for key, value in schema.items() if not (key in closing and value is False)}
+    return {
+        key: value if key in ("not", "if") else opened(value)
+        for key, value in schema.items()
+        if not (key in closing and value is False)
+    }
 
 
 def unsent_here(schema: Tree, *, request: bool) -> list[str]:
@@ -88,14 +92,15 @@ def spoken_names(schema: Any) -> set[str] | None:
         return set()
     if "patternProperties" in schema or "propertyNames" in schema:
         return None
-    if any(isinstance(schema.get(keyword), dict) for keyword in ("additionalProperties", "unevaluatedProperties")):
-        return None
+    for keyword in ("additionalProperties", "unevaluatedProperties"):
+        if isinstance(schema.get(keyword), dict) and schema[keyword]:
+            return None
     found = {*schema.get("required", ()), *schema.get("properties", ()), *schema.get("dependentSchemas", ())}
     for name, others in schema.get("dependentRequired", {}).items():
         found |= {name, *others}
     for keyword, value in schema.items():
         below = list(value.values()) if keyword in ("properties", "dependentSchemas") else value
-        inner = set() if keyword in NO_SCHEMAS else spoken_names(below)
+        inner = set() if keyword in (*NO_SCHEMAS, "not", "if") else spoken_names(below)
         if inner is None:
             return None
         found |= inner
@@ -256,9 +261,17 @@ COUNTEREXAMPLES: list[tuple[str, str, Any, Any, Any]] = [
         {"oneOf": [{**OBJECT, "required": ["a"]}, {**OBJECT, "required": ["b"]}]},
         {},
     ),
+    (
+        "D26",
+        "response",
+        {"additionalProperties": {"type": "object"}},
+        {"additionalProperties": {"type": "object"}, "patternProperties": {"^a": TEXT}},
+        {"a": "a"},
+    ),
+    ("D27", "request", {"type": "boolean"}, {"type": "boolean", "enum": [1, "a"]}, True),
 ]
 """What these tests have found."""
-OPEN: frozenset[str] = frozenset()
+OPEN: frozenset[str] = frozenset(("D26", "D27"))
 """Those that are still judged wrongly."""
 
 
@@ -277,6 +290,19 @@ def test_counterexample(place: str, old: Any, new: Any, value: Any) -> None:
     if surprises(place, old, new, [value]) != [value]:
         raise RuntimeError("this is no counterexample")
     assert not is_safe(events_of(place, old, new))
+
+
+@pytest.mark.parametrize("back", [{}, {"back": {"$ref": "#/components/schemas/User"}}])
+def test_components_that_swap_their_contents(back: Tree) -> None:
+    """Names stay, digests stay: only which name has which digest tells them apart (D21)."""
+
+    def api(a: Tree, b: Tree) -> Tree:
+        user = {"properties": {"x": {"$ref": "#/components/schemas/A"}, "y": {"$ref": "#/components/schemas/B"}}}
+        parts = {name: {"type": "object", "properties": {"v": v, **back}} for name, v in (("A", a), ("B", b))}
+        return with_response({"$ref": "#/components/schemas/User"}, components={"schemas": {"User": user, **parts}})
+
+    events = compare(canonical(api(TEXT, INTEGER)), canonical(api(INTEGER, TEXT)), POLICY).events
+    assert {event.id for event in events} == {"response-property-type-changed"}
 
 
 def is_excused(place: str, old: Any, new: Any, events: list[Event]) -> bool:

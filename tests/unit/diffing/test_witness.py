@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from specsync.diffing import Comparison, Event, Policy, compare
 from specsync.diffing.rules import RULES, Rule
@@ -23,6 +24,7 @@ from tests.unit.diffing.documents import (
 )
 from tests.unit.diffing.examples import example
 from tests.unit.diffing.strategies import INTEGER, SCHEMA_PAIRS, TEXT, effort
+from tests.unit.diffing.test_robustness import SCHEMAS, api
 from tests.unit.diffing.test_soundness import PLACES, Judge
 
 POLICY = Policy(today=TODAY)
@@ -313,3 +315,12 @@ def test_generated_witnesses_are_right(place: str, pair: tuple[Any, Any]) -> Non
         if witness is not None and not witness.at:
             assert sending.accepts(witness.value), event.summary
             assert receiving.refuses_strictly(witness.value), event.summary
+
+
+@effort(40)
+@given(old=st.lists(SCHEMAS, min_size=3, max_size=3), new=st.lists(SCHEMAS, min_size=3, max_size=3))
+def test_nothing_makes_the_search_raise(old: list[Any], new: list[Any]) -> None:
+    before, after = canonical(api(old)), canonical(api(new))
+    comparison = compare(before, after, POLICY)
+    found = witnesses_for(before, after, comparison, seconds=60, severities=("breaking", "risky", "safe"))
+    assert set(found) <= {event.fingerprint for event in comparison.events}

@@ -124,6 +124,8 @@ def _narrows(source: Schema, target: Schema, strong: bool) -> bool:
             return True
         if not source.types and _limits_strings(target):
             return True
+        if len(target.types) > 1 and any(name in ("array", "object") for name in source.types):
+            return True  # a list is no text among others
     if source.format == target.format or not target.format:
         return False
     if source.type != target.type and not target.types:

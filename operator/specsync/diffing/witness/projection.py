@@ -55,7 +55,8 @@ class Projector:
         self._request = request
         self._one_of = "oneOf" if strict else "anyOf"
         self._formats = formats
-        self._scalars: dict[int, dict[str, Any]] = {}
+        self._scalars: dict[int, tuple[Schema, dict[str, Any]]] = {}
+        """By ``id``; the schema itself is held, so that its ``id`` stays its own."""
         self.budget = most
         """How many more schemas may be looked at."""
 
@@ -128,6 +129,8 @@ class Projector:
             meant = self._in_place(target, values, hidden, within | {name})
             result = {"allOf": [meant, result]} if result else meant
         if schema.nullable and None in values:
+            if schema.type is not None and (schema.any_of or schema.one_of):
+                raise Undecidable  # whether the type or one of the alternatives was null isn't told any more
             return {"anyOf": [{"type": "null"}, result]}
         return result
 
@@ -135,8 +138,8 @@ class Projector:
         """What a schema says itself, with what it says of the parts of the values."""
         known = self._scalars.get(id(schema))
         if known is None:
-            known = self._scalars[id(schema)] = self._scalar(schema)
-        result = dict(known)
+            known = self._scalars[id(schema)] = (schema, self._scalar(schema))
+        result = dict(known[1])
         objects = [value for value in values if value.__class__ is dict]
         lists = [value for value in values if value.__class__ is list]
         if objects:

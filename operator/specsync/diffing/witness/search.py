@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
@@ -42,6 +43,8 @@ _SHOWN_BY: dict[str, frozenset[str]] = {
     "format": frozenset(("format", "maximum", "minimum")),
 }
 """By the keyword that an event is about: the errors that may show it; all, for the others."""
+_LONGEST_REASON = 200
+_WORDS = re.compile(r"[^\s`:,]+")
 _GIVE_UP = (Unbuildable, Undecidable, OverflowError, RecursionError, ValueError, ZeroDivisionError)
 _encode = msgspec.json.Encoder().encode
 
@@ -60,7 +63,7 @@ class Witness(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, k
     refused_at: str = ""
     """JSON pointer to the part of ``value`` that is refused."""
     reason: str
-    """Why it is refused, in the validator's words."""
+    """Why it is refused, in the validator's words: one line of at most 200 characters."""
 
 
 def witness_for(old: CanonicalDocument, new: CanonicalDocument, event: Event) -> Witness | None:
@@ -120,7 +123,8 @@ class Witnesses:
             return None
         request = RULES[event.id].direction == "request"
         roots = [r for r in self._places.of(event.operation.method, event.operation.path) if r.request is request]
-        roots.sort(key=lambda root: root.words.replace("response", "").strip() not in event.summary)  # stable
+        said = set(_WORDS.findall(event.summary))
+        roots.sort(key=lambda root: not said.issuperset(_WORDS.findall(root.words)))  # stable: the place that is named
         for root in roots:
             try:
                 witness = self._in_root(event, root)
@@ -309,7 +313,7 @@ class _Search:
             value=shown,
             at=_pointer(shown_at),
             refused_at=_pointer(refused[len(shown_at) :]),
-            reason=reason.message,
+            reason=" ".join(reason.message.split())[:_LONGEST_REASON],
         )
 
 
