@@ -72,6 +72,26 @@ class Event(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
     source: dict[str, Any] = {}
 
 
+class ServicePort(FrozenStruct, frozen=True, kw_only=True):
+    port: int
+    protocol: str = "TCP"
+
+
+class ServiceSpec(FrozenStruct, frozen=True, kw_only=True):
+    type: str = "ClusterIP"
+    cluster_ip: str = field(default="", name="clusterIP")
+    selector: dict[str, str] = {}
+    ports: list[ServicePort] = []
+
+
+class Service(FrozenStruct, frozen=True, kw_only=True):
+    """The part of a Service that says where it is. https://kubernetes.io/docs/concepts/services-networking/service/"""
+
+    api: ClassVar[tuple[str, str]] = ("api/v1", "services")
+    metadata: ObjectMeta
+    spec: ServiceSpec = ServiceSpec()
+
+
 class PartialObject(FrozenStruct, frozen=True, kw_only=True):
     """An object of any kind, of which only the metadata was asked for."""
 

@@ -6,39 +6,16 @@ can lead anywhere, past the guard.
 """
 
 from ipaddress import ip_address
-from typing import ClassVar
-
-from msgspec import field
 
 from specsync.fetching.errors import FetchError
 from specsync.fetching.guard import Pin
 from specsync.kube.client import NotFound
+from specsync.kube.core import Service, ServiceSpec
 from specsync.resources.dependency import ServiceReference
-from specsync.resources.meta import FrozenStruct, ObjectMeta
 from specsync.resources.reasons import Reason
 from specsync.stages.contract import StageContext, StageError
 
 _URL_INSTEAD = "use spec.source.url, for which the operator's admin can open it (--allow-host)"
-
-
-class ServicePort(FrozenStruct, frozen=True, kw_only=True):
-    port: int
-    protocol: str = "TCP"
-
-
-class ServiceSpec(FrozenStruct, frozen=True, kw_only=True):
-    type: str = "ClusterIP"
-    cluster_ip: str = field(default="", name="clusterIP")
-    selector: dict[str, str] = {}
-    ports: list[ServicePort] = []
-
-
-class Service(FrozenStruct, frozen=True, kw_only=True):
-    """The part of a Service that says where it is. https://kubernetes.io/docs/concepts/services-networking/service/"""
-
-    api: ClassVar[tuple[str, str]] = ("api/v1", "services")
-    metadata: ObjectMeta
-    spec: ServiceSpec = ServiceSpec()
 
 
 async def locate(context: StageContext, ref: ServiceReference) -> tuple[str, Pin]:

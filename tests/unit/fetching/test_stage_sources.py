@@ -9,13 +9,13 @@ import pytest
 from specsync.fetching.guard import Pin
 from specsync.fetching.request import Credentials
 from specsync.kube.client import NotFound
-from specsync.kube.core import Secret
+from specsync.kube.core import Secret, Service, ServicePort, ServiceSpec
 from specsync.resources.dependency import SecretReference, ServiceReference, Source
 from specsync.resources.meta import ObjectMeta
 from specsync.resources.reasons import Reason
 from specsync.stages.contract import StageError
 from specsync.stages.credentials import read_credentials
-from specsync.stages.service import Service, ServicePort, ServiceSpec, locate
+from specsync.stages.service import locate
 
 Found = Secret | Service
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from specsync.diffing.comparison import Comparison, Severity
+from specsync.diffing.comparison import Comparison, Event, Severity
 from specsync.diffing.report.grouping import RANK, notes, summary_line
 from specsync.diffing.report.plain import plain
 from specsync.diffing.report.source import Source, names
@@ -39,7 +39,7 @@ def junit(
     return "\n".join([*lines, "  </testsuite>", "</testsuites>"]) + "\n"
 
 
-def _details(events: list) -> str:  # type: ignore[type-arg]
+def _details(events: list[Event]) -> str:
     rows = []
     for event in events:
         operation = f"{event.operation.method} {event.operation.path}: " if event.operation is not None else ""

@@ -77,6 +77,8 @@ class Collector:
         return sum(self._counts.values()) >= MOST_COUNTED
 
     def add(self, finding: Finding) -> None:
+        if self.full:
+            return
         kept = self._kept[finding.severity]
         if len(kept) < MOST_KEPT:
             if finding in self._seen:

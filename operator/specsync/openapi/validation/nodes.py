@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from specsync.openapi.references import unescaped
@@ -36,9 +37,9 @@ _Trail = tuple["_Trail | None", str]
 def check_nodes(tree: Any, found: Collector) -> None:
     """References within the document that lead to nothing (errors), defaults of another type (warnings)."""
     checked: dict[str, bool] = {}
-    waiting: list[tuple[Any, bool, _Trail | None]] = [(tree, False, None)]
+    waiting: deque[tuple[Any, bool, _Trail | None]] = deque([(tree, False, None)])
     while waiting:
-        node, by_name, trail = waiting.pop()
+        node, by_name, trail = waiting.popleft()
         if type(node) is list:
             for index, item in enumerate(node):
                 if type(item) is dict or type(item) is list:
