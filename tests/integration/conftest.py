@@ -10,7 +10,7 @@ import pytest
 from devcluster import ControlPlane
 from tests.conftest import OperatorKubeconfig
 from tests.integration.documents import Documents
-from tests.integration.operator import Operator
+from tests.integration.processes import Operator
 from tests.integration.user import User
 
 

@@ -270,7 +270,12 @@ def _contains(stored: Any, given: Any) -> bool:
 
 def test_what_is_left_out_of_a_dependency_is_filled_in(cluster: ControlPlane, space: str) -> None:
     stored = apply(cluster, space, dependency(name="defaults"))
-    assert stored["spec"] == {"source": {"url": URL, "timeout": "60s"}, "interval": "6h", "suspend": False}
+    assert stored["spec"] == {
+        "source": {"url": URL, "timeout": "60s"},
+        "interval": "6h",
+        "suspend": False,
+        "validation": "Lenient",
+    }
     assert stored["status"] == {"observedGeneration": -1}
 
 

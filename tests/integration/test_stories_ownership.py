@@ -14,7 +14,7 @@ import zstandard
 from tests.conftest import PROJECT
 from tests.integration.crew import contract
 from tests.integration.documents import Documents
-from tests.integration.operator import Operator
+from tests.integration.processes import Operator
 from tests.integration.user import User, dependency
 from tests.waiting import eventually
 

@@ -4,6 +4,8 @@ graph.
 
 from __future__ import annotations
 
+import msgspec
+
 from specsync.diffing.components import follow, same
 from specsync.diffing.media_types import contains, parsed
 from specsync.diffing.serialization import compare_encodings, compare_links
@@ -162,7 +164,7 @@ def compare_content(
         else:
             removed.remove(match)
             pairs.append((match, name))
-    owner = Place(scope="request-body" if request else "response", status=place.status)
+    owner = Place(scope="request-body" if request else "response", status=place.status, called=place.called)
     if place.parameter:
         owner = place
     for name in removed:
@@ -225,16 +227,7 @@ def _compare_media_type(
 
 
 def _in_media_type(place: Place, name: str, strong: bool) -> Place:
-    return Place(
-        scope=place.scope,
-        nested=place.nested,
-        status=place.status,
-        media_type=name,
-        strong=strong,
-        location=place.location,
-        parameter=place.parameter,
-        has_default=place.has_default,
-    )
+    return msgspec.structs.replace(place, media_type=name, strong=strong)
 
 
 def is_strong(media_type: str) -> bool:

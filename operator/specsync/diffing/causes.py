@@ -24,6 +24,7 @@ _SCOPES = {
     "headers": "header",
     "securitySchemes": "security",
     "mediaTypes": "mediaType",
+    "callbacks": "callback",
 }
 _KEYWORDS = re.compile(r"/(?:properties|type|format|enum|nullable|required|deprecated|default|schema)(?=/|$)")
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
@@ -99,7 +100,7 @@ class Causes:
     ) -> None:
         """One more event of a cause. ``values``: before, after and name, in words."""
         cause.events += 1
-        if target is not None:
+        if target is not None and target.ref is not None:
             cause.operations.add(target.key)
         is_worse = not cause.kind or _RANK[severity] < _RANK[cause.severity]
         if is_worse:
@@ -126,6 +127,6 @@ def _scope(finding: Finding, target: Target | None) -> tuple[str, str, str]:
         scope = _SCOPES.get(kind, kind)
         label = f"{scope} {name}" + (f", {inner}" if inner else "")
         return scope, name, label if rest or finding.child else ""
-    if target is not None:
+    if target is not None and target.ref is not None:
         return "endpoint", f"{target.ref.method} {target.ref.path}", ""
     return "global", pointer.strip("/").split("/")[0], ""

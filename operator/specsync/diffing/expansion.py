@@ -93,7 +93,7 @@ def _rule(session: Session, root: Root, scope: str, finding: Finding) -> Rule | 
         return None
     rule = BY_PLACE.get((scope, aspect))
     if scope == place.nested and place.scope not in _BODIES:
-        if place.location == "header":
+        if place.location == "header" and not place.called:
             rule = BY_PLACE.get(("request-header-property", aspect), rule)
         if rule is None and aspect in _OF_THE_WHOLE:
             rule = BY_PLACE.get((place.scope, aspect))

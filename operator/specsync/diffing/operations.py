@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from specsync.diffing.bodies import compare_request_body, compare_responses
+from specsync.diffing.callbacks import compare_callbacks
 from specsync.diffing.comparison import OperationRef
 from specsync.diffing.lifecycle import (
     compare_deprecation,
@@ -105,21 +106,10 @@ def _changed(session: Session, before: OperationSummary, after: OperationSummary
         )
     if old.servers != new.servers:
         compare_servers(session, target, old.servers, new.servers, (target.old_pointer, target.new_pointer))
-    _compare_callbacks(session, target, old, new)
+    compare_callbacks(session, target, old, new)
     compare_parameters(session, target, old, new, before.path, after.path)
     compare_request_body(session, target, old.request_body, new.request_body)
     compare_responses(session, target, old.responses or {}, new.responses or {})
-
-
-def _compare_callbacks(session: Session, target: Target, old: Operation, new: Operation) -> None:
-    """Which callbacks there are."""
-    before, after = old.callbacks or {}, new.callbacks or {}
-    for name in sorted(before.keys() - after.keys()):
-        pointer = f"{target.old_pointer}/callbacks/{escaped(name)}"
-        session.report(target, "endpoint-callback-removed", pointer, None, name=name)
-    for name in sorted(after.keys() - before.keys()):
-        pointer = f"{target.new_pointer}/callbacks/{escaped(name)}"
-        session.report(target, "endpoint-callback-added", None, pointer, name=name)
 
 
 def _compare_names(session: Session, target: Target, old: Operation, new: Operation) -> None:

@@ -16,7 +16,7 @@ from specsync.diffing.schemas.annotations import compare_annotations
 from specsync.diffing.schemas.applicators import compare_applicators, compare_booleans
 from specsync.diffing.schemas.bounds import compare_bounds
 from specsync.diffing.schemas.graph import Finding, Graph, Node
-from specsync.diffing.schemas.merging import compare_all_of
+from specsync.diffing.schemas.merging import compare_all_of, settle_single_alternatives
 from specsync.diffing.schemas.objects import compare_objects
 from specsync.diffing.schemas.sides import Side
 from specsync.diffing.schemas.types import compare_types
@@ -25,7 +25,8 @@ from specsync.diffing.wording import Place, sentence, worded
 from specsync.openapi.canonical import CanonicalDocument
 
 _COMPARERS = [
-    compare_all_of,  # first: it may put merged schemas in the place of the two
+    settle_single_alternatives,
+    compare_all_of,  # before all others: it may put merged schemas in the place of the two
     compare_booleans,
     compare_alternatives,  # may explain what would otherwise look like a change of type
     compare_types,
@@ -42,7 +43,8 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Target(msgspec.Struct, frozen=True, gc=False):
     """The operation that an event is about."""
 
-    ref: OperationRef
+    ref: OperationRef | None
+    """None for a webhook."""
     key: str
     """Method and path without the names of its parameters: what stays the same when those are renamed."""
     domain: str
@@ -97,6 +99,7 @@ class Session:
         self, target: Target | None, place: Place, rule: Rule, finding: Finding, at: str, severity: Severity
     ) -> None:
         """Add the event that ``rule`` makes of ``finding`` for one operation, unless it was added before."""
+        called = (place.called,) if place.called else ()
         fingerprint = xxhash.xxh3_64_hexdigest(
             _encode(
                 (
@@ -111,6 +114,7 @@ class Session:
                     finding.name,
                     finding.before,
                     finding.after,
+                    *called,
                 )
             )
         )

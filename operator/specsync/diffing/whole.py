@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from specsync.diffing.callbacks import compare_webhooks
 from specsync.diffing.security import compare_requirements, compare_schemes
 from specsync.diffing.servers import compare_servers
 from specsync.diffing.session import Session
@@ -27,12 +28,7 @@ def compare_whole(session: Session) -> None:
     if session.old.servers != session.new.servers:
         compare_servers(session, None, session.old.servers, session.new.servers, ("", ""))
     compare_schemes(session)
-    before = {operation.path for operation in session.old.webhooks}
-    after = {operation.path for operation in session.new.webhooks}
-    for name in sorted(before - after):
-        session.report(None, "webhook-removed", f"/webhooks/{escaped(name)}", None, name=name)
-    for name in sorted(after - before):
-        session.report(None, "webhook-added", None, f"/webhooks/{escaped(name)}", name=name)
+    compare_webhooks(session)
 
 
 def compare_schema_names(session: Session) -> None:
@@ -88,7 +84,10 @@ def _inlined(session: Session, gone: set[str]) -> set[str]:
 
 
 def compare_versions(session: Session) -> None:
-    """Whether the version tells of breaking changes. After all other events."""
+    """Whether the version tells of breaking changes, or is all that changed. After all other events."""
+    places = ("/info/version", "/info/version")
+    if not session.events and session.old.version != session.new.version:
+        session.report(None, "api-version-changed", *places, session.old.version, session.new.version)
     if not any(event.severity == "breaking" for event in session.events):
         return
     before, after = _SEMVER.fullmatch(session.old.version), _SEMVER.fullmatch(session.new.version)
@@ -96,7 +95,6 @@ def compare_versions(session: Session) -> None:
         return
     old = tuple(int(part) for part in before.groups())
     new = tuple(int(part) for part in after.groups())
-    places = ("/info/version", "/info/version")
     if session.old.version == session.new.version:
         session.report(None, "api-version-not-bumped", *places, None, session.new.version)
     elif new <= old:

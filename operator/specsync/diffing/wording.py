@@ -30,15 +30,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     header: str = ""
     has_default: bool = True
     """Whether a default means anything: not for a parameter that must be sent."""
+    called: str = ""
+    """The callback or webhook that it belongs to, and its method. There the provider sends the request."""
 
 
 def sentence(rule: Rule, place: Place, at: str, before: str, after: str, name: str) -> str:
     """What ``rule`` says, on one line. ``at``: the property, where it is about one."""
-    text = rule.text
+    text = _turned(rule) if place.called else rule.text
     if at and rule.scope and "{at}" not in text:
         subject, _, phrase = text.partition(": ")
         text = f"{subject}, at `{{at}}`: {phrase}"
-    return text.format(
+    told = text.format(
         at=at,
         before=before,
         after=after,
@@ -48,6 +50,16 @@ def sentence(rule: Rule, place: Place, at: str, before: str, after: str, name: s
         location=place.location,
         header=place.header,
     )
+    return f"{place.called}: {told}" if place.called else told
+
+
+def _turned(rule: Rule) -> str:
+    """What ``rule`` says where the provider sends the request: the consumer receives it, and sends the response."""
+    if rule.scope == "response-header":
+        return rule.text.replace("response {status} header `{header}`", "{location} parameter `{header}`", 1)
+    if rule.direction == "response":
+        return rule.text.replace("response {status}", "request", 1)
+    return rule.text.replace("request ", "response {status} ", 1) if rule.scope else rule.text
 
 
 def worded(value: Any) -> str:
@@ -92,6 +104,8 @@ class Phrases:
             more += len(values) - 1
         else:
             before, after, name = (_joined(column) for column in columns)
+        if not with_subject and place.called:
+            place = msgspec.structs.replace(place, called="")
         text = sentence(rule, place, at, before, after, name)
         if len(values) > 1 and "enum value " in text:
             text = text.replace("enum value ", "enum values ", 1)

@@ -42,7 +42,7 @@ from specsync.openapi.references import (
 )
 from specsync.openapi.tolerant import Finding, convert, escaped
 
-FORM = 1
+FORM = 2
 """Version of the canonical form. A form of another version must be made anew from the document."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -145,7 +145,7 @@ class CanonicalDocument:
 
     def operation(self, summary: OperationSummary) -> Operation:
         """The operation itself. ``summary`` is one of this document's ``operations`` or ``webhooks``."""
-        key = (summary.method, summary.path)
+        key = (f"{summary.method} {summary.path}", summary.digest)
         found: Operation | None = self._decoded.get(key)
         if found is None:
             assert isinstance(summary, OperationPart)
@@ -248,20 +248,28 @@ def _operations(
             if item.servers and not operation.servers:
                 operation.servers = item.servers
             if operation.callbacks:
-                operation.callbacks = _followed(operation.callbacks, components)
+                operation.callbacks = _followed(operation.callbacks, components, hoister, f"{pointer}/{escaped(path)}")
             found[path, method] = operation
     return found
 
 
-def _followed(callbacks: dict[str, Callback], components: Components) -> dict[str, Callback]:
-    """The callbacks with what they refer to in their place."""
-    found = {}
+def _followed(
+    callbacks: dict[str, Callback], components: Components, hoister: Hoister, pointer: str
+) -> dict[str, Callback]:
+    """The callbacks with what they refer to in their place, beside the reference, which tells where that stands."""
+    found: dict[str, Callback] = {}
     for name, written in callbacks.items():
-        reference = written.get("$ref")
+        callback: Callback = {key: item for key, item in written.items() if not key.startswith("x-")}
+        reference = callback.get("$ref")
         if isinstance(reference, str):
-            found[name] = (components.callbacks or {}).get(component_name(reference, "callbacks"), written)
-        else:
-            found[name] = {key: item for key, item in written.items() if not key.startswith("x-")}
+            target = (components.callbacks or {}).get(component_name(reference, "callbacks"), {})
+            callback = {**{key: item for key, item in target.items() if not key.startswith("x-")}, "$ref": reference}
+        for expression, item in callback.items():
+            if isinstance(item, PathItem) and item.ref is not None:
+                place = f"{pointer}/callbacks/{escaped(name)}/{escaped(expression)}"
+                hoister.settle(item, place)
+                callback[expression] = resolve_path_item(item, components, place)
+        found[name] = callback
     return found
 
 
@@ -331,7 +339,7 @@ def _parts(
     for path, method in sorted(operations):
         operation = operations[path, method]
         key = (room, path, method)
-        decoded[method, path] = operation
+        decoded[f"{method} {path}", digests[key]] = operation
         parts.append(
             OperationPart(
                 method=method,

@@ -150,7 +150,7 @@ def _settle_enum(schema: Schema) -> None:
             schema.type, schema.enum = schema.type or "null", None
             return
     keyed = {value_key(value): value for value in values}
-    if schema.type == "boolean" and len(keyed) == 2:
+    if schema.type == "boolean" and keyed.keys() == {b"true", b"false"}:
         keyed = {}  # both of the values that there are
     schema.enum = [keyed[key] for key in sorted(keyed)] or None
 
@@ -178,7 +178,8 @@ def _settle_null_alternatives(schema: Schema) -> None:
             continue
         remaining = [alternative for alternative in alternatives if not _accepts_only_null(alternative)]
         if len(remaining) < len(alternatives) and remaining:
-            schema.nullable = True
+            if schema.type is None or schema.type == "null":  # else null must be among its types too
+                schema.nullable = True
             alternatives = remaining
         setattr(schema, name, alternatives or None)
         if len(alternatives) == 1 and alternatives[0].__class__ is Schema:

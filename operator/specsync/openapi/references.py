@@ -44,8 +44,8 @@ KINDS: dict[type, tuple[str, str]] = {
 }
 """For each kind of component its name in a document, and its attribute of ``Components``."""
 
-_INTERNAL = re.compile(rb'"\$ref":"#/[^"]*"')
-_REFERENCE = re.compile(rb'"\$ref":"([^"]*)"')
+_INTERNAL = re.compile(rb'"\$ref":"#/(?:[^"\\]|\\.)*"')
+_REFERENCE = re.compile(rb'"\$ref":"((?:[^"\\]|\\.)*)"')
 
 
 def references_in(encoded: bytes) -> list[str]:

@@ -3,6 +3,8 @@
 A document with defects is refused where spec.validation is Strict; otherwise they are reported, and all of them stored.
 """
 
+import asyncio
+
 from msgspec.structs import replace
 
 from specsync.resources.meta import owner_reference
@@ -28,10 +30,18 @@ async def run(context: StageContext) -> StageResult:
 
 STAGE = Stage("parse", run, deadline=120.0)
 
+_JUDGING = 30.0  # seconds; a second is much for the largest public documents
+
 
 async def _judge(context: StageContext, document: dict[str, Load], digest: str, *, strict: bool) -> Judgement:
     try:
-        found = await context.engine.call("validate", Validated, document, raw=digest)
+        async with asyncio.timeout(_JUDGING):
+            found = await context.engine.call("validate", Validated, document, raw=digest)
+    except TimeoutError:
+        if strict:
+            text = f"judging the document took longer than {_JUDGING:.0f}s, and spec.validation is Strict; set Lenient"
+            raise StageError(Reason.RESOURCE_EXHAUSTED, text) from None
+        return Judgement(judged=False)
     except StageError as error:
         # It was parsed, so it can be compared as well: only Strict needs the judgement.
         if strict or error.reason not in (Reason.RESOURCE_EXHAUSTED, Reason.INTERNAL_ERROR):

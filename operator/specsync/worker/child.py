@@ -50,6 +50,17 @@ def _address_space() -> int:
     return pages * resource.getpagesize()
 
 
+def _peak_memory() -> int:
+    """The largest resident set so far, in bytes. Not ru_maxrss: that one inherits the worker's own, across exec."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
 def _die_with(worker: int) -> None:
     """A worker that is killed takes its children along in the middle of their work, not only at its end.
 
@@ -86,8 +97,7 @@ def _answer(engine: DocumentEngine, call: Call) -> Reply:
         if call.operation not in OPERATIONS:
             return Broken(exhausted=False, text=f"no such operation: {call.operation}")
         output = getattr(engine, call.operation)(**call.arguments)
-        # ru_maxrss is in KiB on Linux.
-        return Answer(encode_output(output), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        return Answer(encode_output(output), _peak_memory())
     except PartMissing as missing:
         return Missing(missing.digest)
     except DocumentError as error:

@@ -191,6 +191,9 @@ class JobEngine:
     async def _exchange(self, child: _Child, call: Call) -> Reply:
         try:
             return await child.exchange(call)
+        except asyncio.CancelledError:
+            await self.release()  # killed, for it is still at work; another call gets another child
+            raise
         except _Died:
             code = await child.process.wait()
             await self.release()

@@ -109,6 +109,24 @@ def _linked(**links: Any) -> Tree:
 _ONE, _TWO = [{"url": "https://one.example/"}], [{"url": "https://one.example/"}, {"url": "https://two.example/"}]
 _CHOICE = [{"url": "https://one.example/", "variables": {"port": {"default": "443"}}}]
 _CALLBACK = {"sold": {"{$request.body#/url}": {"post": OK}}}
+
+
+def _called(**post: Any) -> Tree:
+    """A webhook, which has the rules of callbacks."""
+    return document(webhooks={"sold": {"post": {**OK, **post}}})
+
+
+def _sends(name: str, *, required: bool = False) -> Tree:
+    return _called(parameters=[{"name": name, "in": "header", "required": required, "schema": TEXT}])
+
+
+def _sends_body(*, required: bool = False) -> Tree:
+    return _called(requestBody={"required": required, "content": {"application/json": {"schema": OBJECT}}})
+
+
+_TWO_ANSWERS = {"responses": {"204": {"description": ""}, "410": {"description": "unsubscribes"}}}
+_ONE_ANSWER = {"responses": {"204": {"description": ""}}}
+_TWO_WEBHOOKS = document(webhooks={"sold": {"post": OK, "put": OK}})
 _PLAIN = _operation()
 _NO_HEADER = document({"/pets": {"get": {"responses": {"200": {"description": ""}}}}})
 _READ, _BOTH = [{"Auth": ["read"]}], [{"Auth": ["read", "write"]}]
@@ -227,6 +245,28 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "endpoint-server-added": (_operation(servers=_ONE), _operation(servers=_TWO)),
     "endpoint-server-removed": (_operation(servers=_TWO), _operation(servers=_ONE)),
     "endpoint-server-variables-changed": (_operation(servers=_ONE), _operation(servers=_CHOICE)),
+    "callback-operation-added": (
+        _operation(callbacks={"sold": {"$url": {"post": OK}}}),
+        _operation(callbacks={"sold": {"$url": {"post": OK}, "$other": {"post": OK}}}),
+    ),
+    "callback-operation-removed": (
+        _operation(callbacks={"sold": {"$url": {"post": OK, "put": OK}}}),
+        _operation(callbacks={"sold": {"$url": {"post": OK}}}),
+    ),
+    "webhook-operation-added": (_called(), _TWO_WEBHOOKS),
+    "webhook-operation-removed": (_TWO_WEBHOOKS, _called()),
+    "callback-parameter-added": (_called(), _sends("X-Signature")),
+    "callback-optional-parameter-removed": (_sends("X-Signature"), _called()),
+    "callback-required-parameter-removed": (_sends("X-Signature", required=True), _called()),
+    "callback-parameter-became-optional": (_sends("X-Signature", required=True), _sends("X-Signature")),
+    "callback-parameter-became-required": (_sends("X-Signature"), _sends("x-signature", required=True)),
+    "callback-request-body-added": (_called(), _sends_body()),
+    "callback-request-body-removed": (_sends_body(), _called()),
+    "callback-request-body-became-optional": (_sends_body(required=True), _sends_body()),
+    "callback-request-body-became-required": (_sends_body(), _sends_body(required=True)),
+    "callback-response-status-added": (_called(**_ONE_ANSWER), _called(**_TWO_ANSWERS)),
+    "callback-response-status-removed": (_called(**_TWO_ANSWERS), _called(**_ONE_ANSWER)),
+    "api-version-changed": (document(api_version="1.0"), document(api_version="1.1")),
     "endpoint-callback-added": (_PLAIN, _operation(callbacks=_CALLBACK)),
     "endpoint-callback-removed": (_operation(callbacks=_CALLBACK), _PLAIN),
     "request-parameter-default-value-added": (with_parameter(TEXT), with_parameter({**TEXT, "default": "a"})),

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.skipif(
 EXACT_SMALL_PAIRS = 161
 """Of 169. What differs is argued in docs/divergences.md; this number only rises."""
 SAME_VERDICT_SMALL_PAIRS = 165
-REAL = {  # precision and recall of (id, operation, path), in percent, rounded down
-    "box-120--box-0": (80, 77),
+REAL = {  # precision and recall of (id, operation, path), in percent, rounded down; see divergence 22 for recall
+    "box-120--box-0": (81, 76),
     "github-19.0.0--github-23.0.2": (97, 98),
     "plaid-1--plaid-0": (99, 92),
-    "plaid-60--plaid-0": (98, 95),
+    "plaid-60--plaid-0": (98, 94),
 }
 
 

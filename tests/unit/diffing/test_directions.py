@@ -134,7 +134,7 @@ def test_default_of_a_parameter_that_must_be_sent_means_nothing() -> None:
 def test_path_level_parameter_counts_for_each_operation() -> None:
     def api(schema: Tree) -> Tree:
         parameter = {"name": "q", "in": "query", "schema": schema}
-        operation = {"responses": {}}
+        operation: Tree = {"responses": {}}
         return document({"/pets": {"parameters": [parameter], "get": operation, "put": operation}})
 
     events = compared(api({"maxLength": 9}), api({"maxLength": 5})).events

@@ -18,7 +18,7 @@ PLACES = {"request": with_request, "response": with_response, "parameter": with_
 
 def pairs() -> list[tuple[str, dict[str, Any]]]:
     """Each pair of the page, with the heading that it stands under."""
-    found = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         heading = section.splitlines()[0]
         blocks = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)

@@ -127,9 +127,8 @@ def describe(tree: Tree) -> None:
     tree["components"]["schemas"]["Tag"]["title"] = "A tag"
 
 
-def raise_version(tree: Tree) -> None:
+def change_format(tree: Tree) -> None:
     tree["openapi"] = "3.0.3"
-    tree["info"]["version"] = "2.0"
 
 
 CHANGES = [
@@ -143,7 +142,7 @@ CHANGES = [
     rename_path_parameter,
     respell_headers,
     describe,
-    raise_version,
+    change_format,
 ]
 
 

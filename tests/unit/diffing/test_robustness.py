@@ -301,6 +301,11 @@ def test_reference_to_nothing_in_an_unused_component_names_its_place() -> None:
     assert caught.value.pointer == "/components/schemas/A/not"
 
 
+@pytest.mark.parametrize("written", ['say "x"', 'other.yaml#/"', 'back\\\\"slash'])
+def test_reference_with_a_quote_in_it(written: str) -> None:
+    assert ids(with_response({"$ref": written}), with_response({"$ref": written})) == []
+
+
 NUMBERS = ["0", "-1", "3", "0.1", "-0.0", "1e308", "1e-320", "1" + "0" * 400, "true", "null", '"x"', "[]"]
 BOUNDED = ["multipleOf", "maximum", "exclusiveMinimum", "maxLength", "minItems", "minContains"]
 

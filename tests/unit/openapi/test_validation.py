@@ -389,3 +389,15 @@ def test_real_documents() -> None:
         "github-19": {"default-type"},
         "github-23": {"path-ambiguous"},
     }
+
+
+def test_what_would_cost_too_much_memory_has_one_finding() -> None:
+    schema: dict[str, Any] = {"minLength": "x"}
+    for _ in range(60):
+        schema = {"properties": {"p": schema, **{f"q{number}": {"type": "string"} for number in range(500)}}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {}}
+    report = judge(load(json.dumps({**document, "components": {"schemas": {"S": schema, "T": 5}}}).encode()))
+    assert {(each.rule, each.pointer) for each in report.findings} == {
+        ("schema-unlocated", "/components/schemas/S"),
+        ("schema-type", "/components/schemas/T"),
+    }

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeGuard
 
 from msgspec import UNSET
 
+from specsync.diffing.schemas.alternatives_as_whole import recognize_same_types, takes_all_of
 from specsync.diffing.schemas.applicators import accepts_everything
 from specsync.diffing.schemas.graph import Node
 from specsync.diffing.schemas.sides import ANYTHING, Side, copied
@@ -37,6 +38,7 @@ def compare_alternatives(node: Node) -> None:
         if not after and _became_single(node, before, keyword, aspect):
             return
     _recognize_wrapping(node)
+    recognize_same_types(node)
     for attribute, keyword, aspect in (("one_of", "oneOf", "one-of"), ("any_of", "anyOf", "any-of")):
         before, after = getattr(old, attribute) or [], getattr(new, attribute) or []
         if before or after:
@@ -53,7 +55,7 @@ def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: 
     if rest is None:
         return False
     names = _names(rest, after, node.graph.new, f"{node.new_pointer}/{keyword}")
-    if rest:
+    if rest and not takes_all_of(node, old_is_single=True):
         node.found(f"{aspect}-added", f"/{keyword}", None, names, name=", ".join(names))
     node.old, node.new = _null_only(node.old), _null_only(node.new)
     return True
@@ -66,7 +68,7 @@ def _became_single(node: Node, before: Alternatives, keyword: str, aspect: str) 
     if rest is None:
         return False
     names = _names(rest, before, node.graph.old, f"{node.old_pointer}/{keyword}")
-    if rest:
+    if rest and not takes_all_of(node, old_is_single=False):
         node.found(f"{aspect}-removed", f"/{keyword}", names, None, name=", ".join(names))
     node.old, node.new = _null_only(node.old), _null_only(node.new)
     return True
@@ -217,13 +219,13 @@ def _compare_lists(node: Node, before: Alternatives, after: Alternatives, keywor
 
 def _added_aspect(node: Node, before: Alternatives, aspect: str) -> str:
     """Alternatives where there were none narrow what is accepted; among others they widen it."""
-    if before or (not node.request and not accepts_everything(node.old)):
+    if before or (not node.request and not accepts_everything(node.old) and not takes_all_of(node, old_is_single=True)):
         return f"{aspect}-added"
     return f"{aspect}-introduced"
 
 
 def _removed_aspect(node: Node, after: Alternatives, aspect: str) -> str:
-    if after or (node.request and not accepts_everything(node.new)):
+    if after or (node.request and not accepts_everything(node.new) and not takes_all_of(node, old_is_single=False)):
         return f"{aspect}-removed"
     return f"{aspect}-dropped"
 

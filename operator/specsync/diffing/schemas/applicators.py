@@ -102,9 +102,16 @@ def _compare_named(node: Node, attribute: str, keyword: str, aspect: str) -> Non
             node.compare_below(f"{keyword}[{name}]", schema, after[name], pointer, pointer)
         else:
             node.found(f"{aspect}-removed", pointer, name=name)
-    for name in after:
+            other = node.new.additional_properties
+            if keyword == "patternProperties" and isinstance(other, Schema):  # which these names have from now on
+                node.compare_below(f"{keyword}[{name}]", schema, other, pointer, "/additionalProperties")
+    for name, schema in after.items():
         if name not in before:
-            node.found(f"{aspect}-added", f"/{keyword}/{escaped(name)}", name=name)
+            pointer = f"/{keyword}/{escaped(name)}"
+            node.found(f"{aspect}-added", pointer, name=name)
+            other = node.old.additional_properties
+            if keyword == "patternProperties" and isinstance(other, Schema):  # which these names had until now
+                node.compare_below(f"{keyword}[{name}]", other, schema, "/additionalProperties", pointer)
 
 
 def _compare_dependent_required(node: Node) -> None:

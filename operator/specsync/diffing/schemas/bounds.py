@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from msgspec import UNSET
+
 from specsync.diffing.schemas.graph import Node
+from specsync.openapi.model import Schema
 
 BOUNDS = (
     ("maximum", "maximum", "max", "number"),
@@ -26,6 +32,8 @@ _FROM_ZERO = frozenset(("min_length",))
 
 def compare_bounds(node: Node) -> None:
     old, new = node.old, node.new
+    if _enums_say_all(old, new):
+        return
     for attribute, keyword, name, kind in BOUNDS:
         before, after = getattr(old, attribute), getattr(new, attribute)
         if before == after:
@@ -57,6 +65,40 @@ def compare_bounds(node: Node) -> None:
         node.found(aspect, "/uniqueItems", old.unique_items, new.unique_items)
     if old.pattern != new.pattern:
         _compare_pattern(node, old.pattern, new.pattern, weak=not node.both_can_be("string"))
+
+
+def _enums_say_all(old: Schema, new: Schema) -> bool:
+    """Whether both sides list their values, and each of these keeps the bounds of both: then no bound matters."""
+    before, after = _listed(old), _listed(new)
+    if before is None or after is None or old.type != new.type:
+        return False
+    return all(_keeps_bounds(value, schema) for value in (*before, *after) for schema in (old, new))
+
+
+def _listed(schema: Schema) -> list[Any] | None:
+    return [schema.const] if schema.const is not UNSET else schema.enum
+
+
+def _keeps_bounds(value: Any, schema: Schema) -> bool:
+    """Whether a string, number, boolean or null is within a schema's bounds; False where that isn't known."""
+    if isinstance(value, str):
+        if len(value) < (schema.min_length or 0):
+            return False
+        if schema.max_length is not None and len(value) > schema.max_length:
+            return False
+        try:
+            return schema.pattern is None or re.search(schema.pattern, value) is not None
+        except re.error:  # a pattern of JavaScript that Python doesn't read
+            return False
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return not (
+            (schema.minimum is not None and value < schema.minimum)
+            or (schema.maximum is not None and value > schema.maximum)
+            or (schema.exclusive_minimum is not None and value <= schema.exclusive_minimum)
+            or (schema.exclusive_maximum is not None and value >= schema.exclusive_maximum)
+            or (schema.multiple_of is not None and not _is_multiple(value, schema.multiple_of))
+        )
+    return value is None or isinstance(value, bool)
 
 
 def _compare_multiple(node: Node, before: float | None, after: float | None) -> None:

@@ -45,6 +45,27 @@ _ONCE = (
 """Keywords that two branches may only have where they are equal; else the branches can't be merged."""
 
 
+def settle_single_alternatives(node: Node) -> None:
+    """oneOf and anyOf of one are an allOf of one, where the other side has no alternatives to compare it with."""
+    if node.old.one_of or node.old.any_of:
+        if not (node.new.one_of or node.new.any_of):
+            node.old = _with_only_alternative(node.graph.old, node.old, node.old_pointer)
+    elif node.new.one_of or node.new.any_of:
+        node.new = _with_only_alternative(node.graph.new, node.new, node.new_pointer)
+
+
+def _with_only_alternative(side: Side, schema: Schema, pointer: str) -> Schema:
+    """``schema`` merged with its only alternative, where it has one and can be merged."""
+    alternatives = [*(schema.one_of or ()), *(schema.any_of or ())]
+    if len(alternatives) != 1 or schema.all_of or schema.discriminator is not None:
+        return schema
+    side.place_children(schema, pointer)
+    values = {name: getattr(schema, name) for name in Schema.__struct_fields__}
+    whole = side.keep(Schema(**{**values, "one_of": None, "any_of": None, "all_of": alternatives}))
+    side.parts[id(whole)] = [(schema, pointer)]
+    return merged(side, whole, pointer) or schema
+
+
 def compare_all_of(node: Node) -> None:
     """Puts the merged schemas in the place of the node's, where both can be merged; else compares branch by branch."""
     old, new = node.old, node.new

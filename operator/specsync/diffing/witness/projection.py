@@ -35,6 +35,10 @@ _IN_PLACE = (("not_", "not"), ("if_", "if"), ("then", "then"), ("else_", "else")
 _RANGES = {"int32": 2**31, "int64": 2**63}
 
 
+Scalars = dict[int, tuple[Schema, dict[str, Any]]]
+"""What schemas say of values as a whole, by their ``id``; they are held, so that their ``id`` stays their own."""
+
+
 class Undecidable(Exception):
     """The schema can't be judged: it stands in another document, refers to itself in place, or is too large."""
 
@@ -46,17 +50,24 @@ class Projector:
     """
 
     def __init__(
-        self, document: CanonicalDocument, *, request: bool, strict: bool, formats: bool = False, most: int = 0
+        self,
+        document: CanonicalDocument,
+        *,
+        request: bool,
+        strict: bool,
+        formats: bool = False,
+        most: int = 0,
+        known: Scalars | None = None,
     ) -> None:
         """``strict``: oneOf is held to its word; else it is read as anyOf. ``formats`` are asserted, if asked for.
-        ``most``: how many schemas are looked at before giving up.
+        ``most``: how many schemas are looked at before giving up. ``known``: what other projectors for the same
+        document and formats know already.
         """
         self._document = document
         self._request = request
-        self._one_of = "oneOf" if strict else "anyOf"
+        self._is_strict = strict
         self._formats = formats
-        self._scalars: dict[int, tuple[Schema, dict[str, Any]]] = {}
-        """By ``id``; the schema itself is held, so that its ``id`` stays its own."""
+        self._scalars: Scalars = {} if known is None else known
         self.budget = most
         """How many more schemas may be looked at."""
 
@@ -107,7 +118,11 @@ class Projector:
         if self.budget < 0:
             raise Undecidable
         result = self._own(schema, values, hidden)
-        for attribute, keyword in (("all_of", "allOf"), ("any_of", "anyOf"), ("one_of", self._one_of)):
+        for attribute, keyword in (
+            ("all_of", "allOf"),
+            ("any_of", "anyOf"),
+            ("one_of", "oneOf" if self._is_strict else "anyOf"),
+        ):
             parts = getattr(schema, attribute)
             if parts:
                 projected = [self._in_place(part, values, hidden, within) for part in parts]
@@ -116,7 +131,10 @@ class Projector:
         for attribute, keyword in _IN_PLACE:
             part = getattr(schema, attribute)
             if part is not None:
+                turned = keyword in ("not", "if")
+                self._is_strict ^= turned  # what is strict there is lenient here
                 result[keyword] = self._in_place(part, values, hidden, within)
+                self._is_strict ^= turned
         if schema.dependent_schemas:
             result["dependentSchemas"] = {
                 name: self._in_place(part, values, hidden, within) for name, part in schema.dependent_schemas.items()
@@ -129,8 +147,8 @@ class Projector:
             meant = self._in_place(target, values, hidden, within | {name})
             result = {"allOf": [meant, result]} if result else meant
         if schema.nullable and None in values:
-            if schema.type is not None and (schema.any_of or schema.one_of):
-                raise Undecidable  # whether the type or one of the alternatives was null isn't told any more
+            if not _accepts_null_surely(schema):
+                raise Undecidable
             return {"anyOf": [{"type": "null"}, result]}
         return result
 
@@ -229,3 +247,10 @@ class Projector:
             below = getattr(schema, attribute)
             if below is not None:
                 result[keyword] = self._position(below, inner)
+
+
+def _accepts_null_surely(schema: Schema) -> bool:
+    """Whether only one part of a nullable schema has a say in null: which of several had it isn't told any more."""
+    parts = (schema.ref, schema.all_of, schema.any_of, schema.one_of, schema.not_, schema.if_)
+    is_restricted = schema.type is not None or schema.enum is not None or schema.const is not UNSET
+    return sum(part is not None for part in parts) + is_restricted < 2

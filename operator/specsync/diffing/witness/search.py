@@ -17,15 +17,15 @@ from specsync.diffing.witness.bending import Side, candidates, shows_in_values
 from specsync.diffing.witness.embedding import Path, embedded, schemas_at
 from specsync.diffing.witness.instances import Builder, Schemas, Unbuildable, common_types, is_of_type
 from specsync.diffing.witness.places import Places, Root
-from specsync.diffing.witness.projection import Projector, Undecidable
+from specsync.diffing.witness.projection import Projector, Scalars, Undecidable
 from specsync.diffing.witness.routes import Found, Map, Route
 from specsync.openapi.canonical import CanonicalDocument
 from specsync.openapi.model import Schema
 from specsync.openapi.tolerant import escaped
 
 _MOST_CANDIDATES = 48
-_MOST_LEAVES = 8
-_MOST_SCHEMAS = 4_000
+_MOST_LEAVES = 4
+_MOST_SCHEMAS = 2_500
 """On each side, for one event."""
 _LARGEST_SHOWN = 600
 """Bytes of JSON that are shown: of a larger body, only the part that matters."""
@@ -107,7 +107,7 @@ class Witnesses:
         self._new = new
         self._places = Places(old, new)
         self._maps = (Map(old), Map(new))
-        self._leaves: dict[tuple[Any, ...], Leaves] = {}
+        self._known = Known({}, {})
 
     @staticmethod
     def may_have(event: Event) -> bool:
@@ -140,7 +140,7 @@ class Witnesses:
             if located.rest == () and route and route[-1].keyword == "properties" and _is_about_child(event):
                 route, name = route[:-1], route[-1].name
             keyword = located.rest[0] if located.rest else "required" if name else ""
-            search = _Search(self._old, self._new, root, self._leaves, formats=_is_about_format(event))
+            search = _Search(self._old, self._new, root, self._known, formats=_is_about_format(event))
             witness = search.run(event, route, name, keyword)
             if witness is not None:
                 return witness
@@ -212,6 +212,14 @@ class Leaves:
             yield self._made[index]
 
 
+class Known(NamedTuple):
+    """What the searches between two documents have in common."""
+
+    leaves: dict[tuple[Any, ...], Leaves]
+    scalars: dict[tuple[int, bool], Scalars]
+    """By the ``id`` of the document, and whether formats are asserted."""
+
+
 class _Search:
     """The search in one place of one operation."""
 
@@ -220,7 +228,7 @@ class _Search:
         old: CanonicalDocument,
         new: CanonicalDocument,
         root: Root,
-        leaves: dict[tuple[Any, ...], Leaves],
+        known: Known,
         *,
         formats: bool,
     ) -> None:
@@ -228,8 +236,8 @@ class _Search:
         self._documents = (old, new) if root.request else (new, old)
         self._sent, self._received = (root.old, root.new) if root.request else (root.new, root.old)
         self._formats = formats
+        self._known = known
         self._sender, self._receiver = self._projectors()
-        self._leaves = leaves
 
     def run(self, event: Event, route: Route, name: str, keyword: str) -> Witness | None:
         builder, expected = self._builder(0), Expected(keyword, name)
@@ -248,11 +256,18 @@ class _Search:
 
     def _projectors(self) -> tuple[Projector, Projector]:
         """For the one who sends and the one who receives. Who sends must mean what he says of oneOf."""
-        sender, receiver = self._documents
-        return (
-            Projector(sender, request=self._root.request, strict=True, formats=self._formats, most=_MOST_SCHEMAS),
-            Projector(receiver, request=self._root.request, strict=False, formats=self._formats, most=_MOST_SCHEMAS),
+        first, second = (
+            Projector(
+                document,
+                request=self._root.request,
+                strict=strict,
+                formats=self._formats,
+                most=_MOST_SCHEMAS,
+                known=self._known.scalars.setdefault((id(document), self._formats), {}),
+            )
+            for document, strict in zip(self._documents, (True, False), strict=True)
         )
+        return first, second
 
     def _builder(self, side: int) -> Builder:
         return Builder(self._documents[side], request=self._root.request)
@@ -265,14 +280,14 @@ class _Search:
         hint = event.summary if aspect.startswith("became-") else ""
         schemas = (tuple(map(id, sent)), tuple(map(id, received)))
         key = (aspect, self._root.request, self._formats, name, hint, str(event.before), str(event.after), *schemas)
-        if key not in self._leaves:
+        if key not in self._known.leaves:
             sides = Side(self._builder(0), sent), Side(self._builder(1), received)
             types = common_types(sides[0].base())
             fitting = (leaf for leaf in candidates(aspect, event, name, *sides) if _fits(leaf, types))
             several = islice(_distinct(fitting), _MOST_CANDIDATES)
             pair = self._projectors()  # of its own, so that it doesn't matter which event comes first
-            self._leaves[key] = Leaves(leaf for leaf in several if self._tells_apart(pair, sent, received, leaf))
-        return self._leaves[key]
+            self._known.leaves[key] = Leaves(leaf for leaf in several if self._tells_apart(pair, sent, received, leaf))
+        return self._known.leaves[key]
 
     def _tells_apart(self, pair: tuple[Projector, Projector], sent: Schemas, received: Schemas, leaf: Any) -> bool:
         sender, receiver = pair

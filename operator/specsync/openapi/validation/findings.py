@@ -80,10 +80,10 @@ class Collector:
         if self.full:
             return
         kept = self._kept[finding.severity]
+        if finding in self._seen:
+            return
+        self._seen.add(finding)
         if len(kept) < MOST_KEPT:
-            if finding in self._seen:
-                return
-            self._seen.add(finding)
             kept.append(finding)
         self._counts[finding.severity] += 1
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 
 from specsync.openapi.detect import Format
 from specsync.openapi.load import Loaded
+from specsync.openapi.tolerant import escaped
 from specsync.openapi.validation.consistency import check_operations
 from specsync.openapi.validation.findings import MOST_COUNTED, Collector, Report
 from specsync.openapi.validation.metaschemas import validator_for
@@ -20,6 +22,9 @@ _IN_PLACE = frozenset(("allOf", "anyOf", "oneOf", "not", "then", "else", "depend
 
 _ROOMS = ("paths", "webhooks", "definitions", "parameters", "responses", "securityDefinitions")
 """Fields of the root that hold most of a document, by name."""
+
+_LARGEST = 2_000_000  # bytes of one path or component; the largest that was seen has 0.2 MB
+_COSTLIEST = 16_000_000  # bytes times levels
 
 
 def judge(loaded: Loaded) -> Report:
@@ -44,31 +49,57 @@ def _check_schema(format_: Format, tree: Any, found: Collector) -> None:
     if validator.is_valid(tree):
         return
     # Errors of oneOf hold those of all alternatives, and all errors are made at once: a large document takes gigabytes.
-    for piece in _pieces(tree):
-        if not validator.is_valid(piece):
+    for place, piece in _pieces(format_, tree):
+        if validator.is_valid(piece):
+            continue
+        if _is_costly(piece):
+            found.error("schema-unlocated", place, "breaks the OpenAPI schema; it is too large to say where")
+        else:
             _add_errors(validator, piece, tree, found)
         if found.full:
             return
 
 
-def _pieces(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Documents that break the schema where the whole does: what is beside paths and components, then each of those."""
+def _pieces(format_: Format, tree: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Pointer and content of documents that break the schema where the whole does: what is beside paths and components,
+    then each of those.
+    """
     beside = dict(tree)
-    version = {key: tree[key] for key in ("openapi", "swagger", "jsonSchemaDialect") if key in tree}
-    small = {**version, "info": {"title": "", "version": ""}, "paths": {}}
+    key, version = ("swagger", "2.0") if format_ == "swagger-2.0" else ("openapi", f"{format_.split('-')[1]}.0")
+    small: dict[str, Any] = {key: version, "info": {"title": "", "version": ""}, "paths": {}}
     rooms: list[tuple[str, ...]] = [(name,) for name in _ROOMS if isinstance(tree.get(name), dict)]
     for room in rooms:
         beside[room[0]] = {}
     components = tree.get("components")
     if isinstance(components, dict):
         tables = [name for name, table in components.items() if isinstance(table, dict) and not name.startswith("x-")]
-        beside["components"] = {**components, **{name: {} for name in tables}}
+        emptied: dict[str, Any] = {name: {} for name in tables}
+        beside["components"] = {**components, **emptied}
         rooms += [("components", name) for name in tables]
-    yield beside
+    yield "", beside
     for room in rooms:
         for name, value in (tree[room[0]] if len(room) == 1 else tree[room[0]][room[1]]).items():
-            entry = {name: value}
-            yield {**small, room[0]: entry if len(room) == 1 else {room[1]: entry}}
+            piece, place = dict(small), {name: value}
+            piece[room[0]] = place if len(room) == 1 else {room[1]: place}
+            yield "".join(f"/{escaped(token)}" for token in (*room, name)), piece
+
+
+def _is_costly(piece: dict[str, Any]) -> bool:
+    """Whether the errors of a piece might take hundreds of megabytes: each holds all of what it is about."""
+    size = len(msgspec.json.encode(piece))
+    if size > _LARGEST:
+        return True
+    depth = 0
+    level: list[Any] = [piece]
+    while level and depth * size <= _COSTLIEST:
+        depth += 1
+        level = [
+            below
+            for node in level
+            for below in (node.values() if isinstance(node, dict) else node)
+            if isinstance(below, dict | list)
+        ]
+    return depth * size > _COSTLIEST
 
 
 def _add_errors(validator: jsonschema_rs.Validator, piece: Any, tree: Any, found: Collector) -> None:
