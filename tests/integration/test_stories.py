@@ -61,6 +61,9 @@ def test_from_the_first_apply_to_a_breaking_change(user: User, documents: Docume
     [row] = rows(user.kubectl("get", "chg"))
     assert row["NAME"] == changed
     assert (row["DEPENDENCY"], row["FROM"], row["TO"], row["BREAKING"]) == ("shop", "1.0", "2.0", "1")
+    [broken] = [event for event in user.get(f"chg/{changed}")["spec"]["events"] if event["severity"] == "breaking"]
+    assert broken["witness"]["acceptedBy"] == "new"  # what the server may answer from now on
+    assert broken["witness"]["place"].startswith("response 200")
     assert [row["NAME"] for row in rows(user.kubectl("get", "snap"))] == sorted((name, changed))
     [row] = rows(user.kubectl("get", "dep"))
     assert (row["VERSION"], row["RESULT"], row["BREAKING"]) == ("2.0", "Changed", "1")

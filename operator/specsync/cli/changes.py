@@ -70,6 +70,8 @@ async def _comparison(client: KubeClient, namespace: str, spec: ChangeSetSpec) -
         cause |= {"events": events[cause["fingerprint"]], "location": {}, "operations": cause.get("operations", 0)}
     for event in found.get("events", []):
         event.setdefault("location", {})
+        if "witness" in event:  # its value stands there as JSON text
+            event["witness"]["value"] = msgspec.json.decode(event["witness"]["value"])
     return msgspec.convert({"causes": [], "events": [], **found}, Comparison)
 
 

@@ -23,6 +23,7 @@ FORMATS = ("text", "json", "yaml", "markdown", "html", "junit", "sarif", "github
 _LOCATED = ("sarif", "github")
 """Formats that name lines of the documents' texts."""
 _COMPARED, _FOUND, _FAILED = 0, 1, 2
+_WITNESS_SECONDS = 10.0
 _INTERRUPTED = 130  # as shells say it
 
 
@@ -74,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", metavar="PATTERN", action="append", default=[], help=f"{text}; see below; may be repeated"
         )
+    parser.add_argument(
+        "--witness",
+        action="store_true",
+        help="look for a value that shows each breaking change: one document accepts it, the other refuses "
+        "it; shown in text, json and yaml",
+    )
     parser.add_argument("--all", action="store_true", help="in text: name all operations that an edit reaches")
 
 
@@ -123,6 +130,10 @@ def _run(options: argparse.Namespace) -> int:
     from specsync.diffing import compare
 
     comparison = compare(*documents)
+    if options.witness and comparison.summary.breaking:
+        from specsync.diffing.witness import attach_witnesses
+
+        attach_witnesses(*documents, comparison, seconds=_WITNESS_SECONDS)
     if options.severity or options.ignore or options.only or options.exclude:
         try:
             comparison = _selected(options, comparison, *documents)

@@ -37,6 +37,23 @@ class Location(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     new: str | None = None
 
 
+class Witness(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
+    """A value that one of the documents accepts and the other refuses, checked with a JSON Schema validator."""
+
+    place: str
+    """Where it is sent: ``request body``, ``response 200``, ``query parameter limit``, …"""
+    media_type: str = ""
+    accepted_by: Literal["old", "new"]
+    """old for requests: what clients send today; new for responses: what they may be sent tomorrow."""
+    value: Any
+    at: str = ""
+    """Where in the body ``value`` stands, as a JSON pointer: "" where it is the whole body, which is shown if small."""
+    refused_at: str = ""
+    """JSON pointer to the part of ``value`` that is refused."""
+    reason: str
+    """Why it is refused, in the validator's words: one line of at most 200 characters."""
+
+
 class Event(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
     """One change as seen by one operation (or by none: ``operation`` is None for what concerns the whole API)."""
 
@@ -55,6 +72,8 @@ class Event(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc
     domain: str = ""
     fingerprint: str
     """16 hex digits. The same for the same change, whatever the texts say and wherever it is computed."""
+    witness: Witness | None = None
+    """A value that shows the break, where one was looked for and found; ``compare`` alone doesn't."""
 
 
 class Cause(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):

@@ -43,7 +43,7 @@ class ChangeSummary(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False
 class ChangeCause(FrozenStruct, frozen=True, kw_only=True):
     """One edit of the document, with how many operations it reaches."""
 
-    scope: Annotated[str, Meta(max_length=32, description="schema, parameter, endpoint or global.")]
+    scope: Annotated[str, Meta(max_length=32, description="schema, parameter, callback, endpoint, global …")]
     id: Annotated[str, Meta(max_length=1024, description="What was edited.")]
     severity: Annotated[Severity, Meta(description="The worst of its events.")]
     kind: Annotated[str, Meta(max_length=64, description="The kind of its events.")]
@@ -62,6 +62,23 @@ class EventLocation(FrozenStruct, frozen=True, kw_only=True):
     new: Annotated[Pointer, Meta(description="JSON pointer into the newer document (RFC 6901).")] | None = None
 
 
+class ChangeWitness(FrozenStruct, frozen=True, kw_only=True):
+    """A value that shows a break: one document accepts it and the other refuses it, as a JSON Schema validator says."""
+
+    place: Annotated[str, Meta(max_length=256, description="Where it is sent: request body, response 200, …")]
+    media_type: Annotated[str, Meta(max_length=256, description="The body's media type.")] = ""
+    accepted_by: Annotated[
+        Literal["old", "new"],
+        Meta(description="old: what clients send today is refused now; new: what they may get was not allowed before."),
+    ]
+    value: Annotated[str, Meta(max_length=1024, description="The value, as JSON.")]
+    at: Annotated[
+        str, Meta(max_length=MAX_POINTER, description="JSON pointer to the value in the body; empty: all of it.")
+    ] = ""
+    refused_at: Annotated[str, Meta(max_length=MAX_POINTER, description="JSON pointer to what is refused of it.")] = ""
+    reason: Annotated[str, Meta(max_length=256, description="Why it is refused, in the validator's words.")]
+
+
 class ChangeEvent(FrozenStruct, frozen=True, kw_only=True):
     id: Annotated[str, Meta(max_length=128, description="The rule, see `specsync rules`.")]
     kind: Annotated[str, Meta(max_length=64, description="The part of the contract that it is about.")]
@@ -74,6 +91,9 @@ class ChangeEvent(FrozenStruct, frozen=True, kw_only=True):
     cause: Annotated[str, Meta(max_length=64, description="Fingerprint of its cause.")] = ""
     domain: Annotated[str, Meta(max_length=128, description="The operation's domain.")] = ""
     fingerprint: Annotated[str, Meta(max_length=64, description="The same for the same change, always.")]
+    witness: Annotated[ChangeWitness, Meta(description="A value that shows the break, where one was found.")] | None = (
+        None
+    )
 
 
 class ChangeSetSpec(FrozenStruct, frozen=True, kw_only=True):

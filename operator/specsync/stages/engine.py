@@ -6,12 +6,15 @@ The child keeps what it made for the job that it works on, so that the next stag
 import msgspec
 
 from specsync.diffing import compare
+from specsync.diffing.witness import attach_witnesses
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary, normalize
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.load import Loaded, load
 from specsync.openapi.selection import Selection, select_part
 from specsync.openapi.validation import judge
 from specsync.resources.syncjob import MOST_FIRST_FINDINGS, MOST_UNMATCHED, ParseOutput
+
+_WITNESS_SECONDS = 5.0  # for all of a comparison; each takes about a millisecond
 
 # What fits the fields of a resource.
 _TITLE, _VERSION, _DOMAIN, _DOMAINS, _FINDING = 256, 128, 128, 64, 512
@@ -110,8 +113,11 @@ class DocumentEngine:
 
     def compare(self, old: str, new: str) -> Compared:
         """Raises PartMissing; DocumentError where `old` is a form of another version of specsync."""
-        comparison = compare(self._document(old), self._document(new))
+        documents = self._document(old), self._document(new)
+        comparison = compare(*documents)
         summary = comparison.summary
+        if summary.breaking:
+            attach_witnesses(*documents, comparison, seconds=_WITNESS_SECONDS)
         return Compared(
             breaking=summary.breaking,
             risky=summary.risky,

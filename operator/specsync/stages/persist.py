@@ -16,6 +16,7 @@ from specsync.resources.changeset import (
     ChangeEvent,
     ChangeSetSpec,
     ChangeSummary,
+    ChangeWitness,
     EventLocation,
     OperationRef,
     SnapshotPointer,
@@ -29,11 +30,18 @@ from specsync.stages.raw import loader
 _TEXT = 1024  # characters of one text of the resource; the blob has it whole
 
 
+class _Witness(ChangeWitness, frozen=True, kw_only=True):
+    """A witness as the blob has it: its value as it is sent."""
+
+    value: Any
+
+
 class _Event(ChangeEvent, frozen=True, kw_only=True):
     """An event as the blob has it: the values are as they stand in the documents, numbers and lists too."""
 
     before: Any = None
     after: Any = None
+    witness: _Witness | None = None
 
 
 class _Changes(msgspec.Struct):
@@ -150,6 +158,7 @@ def _shortened_event(event: _Event) -> ChangeEvent:
         cause=event.cause,
         domain=event.domain[:128],
         fingerprint=event.fingerprint,
+        witness=_shortened_witness(event.witness),
     )
 
 
@@ -158,6 +167,24 @@ def _value(value: Any) -> str | None:
     if value is None:
         return None
     return _short(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+
+
+def _shortened_witness(witness: _Witness | None) -> ChangeWitness | None:
+    """The witness with its value as JSON; none where that is too long, for a part of it shows nothing."""
+    if witness is None:
+        return None
+    value = msgspec.json.encode(witness.value).decode()
+    if max(len(value), len(witness.at), len(witness.refused_at)) > _TEXT:
+        return None
+    return ChangeWitness(
+        place=witness.place[:256],
+        media_type=witness.media_type[:256],
+        accepted_by=witness.accepted_by,
+        value=value,
+        at=witness.at,
+        refused_at=witness.refused_at,
+        reason=witness.reason[:256],
+    )
 
 
 def _operation(operation: OperationRef | None) -> OperationRef | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from xml.etree import ElementTree
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -23,6 +24,7 @@ from tests.unit.diffing.documents import Tree, document, with_request
 
 OLD = with_request({"type": "object", "properties": {"kind": {"enum": ["cat", "dog"]}, "age": {"type": "integer"}}})
 NEW = with_request({"type": "object", "properties": {"kind": {"enum": ["cat"]}, "name": {"type": "string"}}})
+DIFF_SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "diff.schema.json").read_text())
 SPECSYNC = Path(sys.executable).parent / "specsync"
 
 Files = dict[str, str]
@@ -44,6 +46,20 @@ def run(*arguments: str) -> int:
         main(["diff", *arguments])
     assert isinstance(ended.value.code, int)
     return ended.value.code
+
+
+def test_a_witness_shows_the_break(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(files["old"], files["new"], "--witness", "-o", "json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert jsonschema_rs.validator_for(DIFF_SCHEMA, offline=True).is_valid(report)
+    (event,) = [event for event in report["events"] if event["severity"] == "breaking"]
+    assert event["witness"]["acceptedBy"] == "old"
+    assert event["witness"]["value"] == {"kind": "dog"}
+
+    assert run(files["old"], files["new"], "--witness") == 0
+    assert 'for example (request body): {"kind":"dog"} was accepted, is refused now' in capsys.readouterr().out
+    assert run(files["old"], files["new"]) == 0
+    assert "for example" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 
-from specsync.diffing.comparison import SEVERITIES, Cause, Comparison, Event, Severity
+from specsync.diffing.comparison import SEVERITIES, Cause, Comparison, Event, Severity, Witness
 from specsync.diffing.report.plain import plain
 from specsync.diffing.wording import worded
 
@@ -51,6 +51,14 @@ def edits(comparison: Comparison) -> list[Edit]:
             alike.causes.append(cause)
             alike.events = alike.events + reached
     return list(found.values())
+
+
+def example(witness: Witness) -> str:
+    """A witness as one plain sentence."""
+    where = f"{witness.place}, at {witness.at}" if witness.at else witness.place
+    value = plain(msgspec.json.encode(witness.value).decode())
+    verdict = "was accepted, is refused now" if witness.accepted_by == "old" else "may come now, was not allowed"
+    return f"for example ({plain(where)}): {value} {verdict}: {plain(witness.reason)}"
 
 
 def by_operation(comparison: Comparison) -> list[OperationChanges]:

@@ -6,12 +6,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 import msgspec
 
-from specsync.diffing.comparison import Comparison, Event
+from specsync.diffing.comparison import Comparison, Event, Witness
 from specsync.diffing.rules import RULES
 from specsync.diffing.witness.bending import Side, candidates, shows_in_values
 from specsync.diffing.witness.embedding import Path, embedded, schemas_at
@@ -47,23 +47,6 @@ _LONGEST_REASON = 200
 _WORDS = re.compile(r"[^\s`:,]+")
 _GIVE_UP = (Unbuildable, Undecidable, OverflowError, RecursionError, ValueError, ZeroDivisionError)
 _encode = msgspec.json.Encoder().encode
-
-
-class Witness(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, kw_only=True):
-    """A value that one of the documents accepts and the other refuses, checked with a JSON Schema validator."""
-
-    place: str
-    """Where it is sent: ``request body``, ``response 200``, ``query parameter limit``, …"""
-    media_type: str = ""
-    accepted_by: Literal["old", "new"]
-    """old for requests: what clients send today; new for responses: what they may be sent tomorrow."""
-    value: Any
-    at: str = ""
-    """Where in the body ``value`` stands, as a JSON pointer: "" where it is the whole body, which is shown if small."""
-    refused_at: str = ""
-    """JSON pointer to the part of ``value`` that is refused."""
-    reason: str
-    """Why it is refused, in the validator's words: one line of at most 200 characters."""
 
 
 def witness_for(old: CanonicalDocument, new: CanonicalDocument, event: Event) -> Witness | None:
@@ -114,6 +97,8 @@ class Witnesses:
         """Whether an event is about values at all."""
         rule = RULES.get(event.id)
         if event.operation is None or rule is None or rule.scope in ("", "response"):
+            return False
+        if event.summary.startswith("callback "):  # its operation's own bodies would be searched
             return False
         return shows_in_values(aspect_of(event))
 
