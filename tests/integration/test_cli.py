@@ -127,6 +127,9 @@ class Shop:
         """With a blob, only the first event stands in the resource."""
         found = msgspec.json.decode(changes, type=Comparison)
         events = [{**msgspec.to_builtins(e), "before": None, "after": None} for e in found.events]
+        for event in events:
+            if "witness" in event:  # as the persist stage writes it
+                event["witness"]["value"] = msgspec.json.encode(event["witness"]["value"]).decode()
         pointers = [
             SnapshotPointer(snapshot=s.metadata.name, version=s.spec.version, digest=s.spec.digests.canonical)
             for s in (old, new)
