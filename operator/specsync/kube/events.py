@@ -4,7 +4,7 @@ import hashlib
 
 import structlog
 
-from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
+from specsync.kube.client import Conflict, KubeClient, NotFound
 from specsync.kube.core import Event, ObjectReference
 from specsync.resources.meta import API_VERSION, ObjectMeta, Resource, now
 from specsync.resources.reasons import Reason
@@ -58,10 +58,3 @@ class EventRecorder:
             # The namespace is gone or going: nobody is left to read it.
             log.info("event not written, its namespace is gone", namespace=meta.namespace)
         return event.metadata.name
-
-    async def try_record(self, about: Resource, type_: str, reason: Reason, message: str, occasion: str) -> None:
-        """As `record`, where an Event that can't be written must not stop the work."""
-        try:
-            await self.record(about, type_, reason, message, occasion)
-        except ApiError as error:
-            log.warning("event not written", reason=reason, error=str(error))

@@ -62,7 +62,6 @@ class WorkerLease:
         self._timing = timing
         self._owner = owner
         self._renewed = time.monotonic()
-        self.late = 0.0  # the longest time between two renewals, in seconds
 
     @property
     def safe(self) -> bool:
@@ -139,7 +138,6 @@ class WorkerLease:
                     await self.acquire()
         except TimeoutError as error:
             raise ApiError(0, "NoAnswer", f"the renewal took longer than {within:.1f} s") from error
-        self.late = max(self.late, started - self._renewed)
         self._renewed = started
 
     async def _patch(self) -> None:

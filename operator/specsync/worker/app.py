@@ -90,7 +90,6 @@ class Worker:
             fetcher=self._fetcher,
             children=self._children,
             events=EventRecorder(client, "specsync-worker", worker),
-            worker=worker,
             user_agent=settings.user_agent,
             max_document_bytes=settings.max_document_bytes,
             pause=pause,

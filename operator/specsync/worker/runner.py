@@ -40,7 +40,6 @@ class Workshop:
     fetcher: Fetcher
     children: ChildPool
     events: EventRecorder
-    worker: str
     user_agent: str
     max_document_bytes: int
     pause: Callable[[str], None]  # a hook for fault tests, called at named points; does nothing otherwise

@@ -5,23 +5,10 @@ like.
 from __future__ import annotations
 
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import ANYTHING, NOTHING
+from specsync.diffing.schemas.sides import ANYTHING, NOTHING, SINGLE
 from specsync.openapi.model import Schema
 from specsync.openapi.tolerant import escaped
 
-_SINGLE = (
-    ("items", "items"),
-    ("additional_properties", "additionalProperties"),
-    ("contains", "contains"),
-    ("property_names", "propertyNames"),
-    ("unevaluated_items", "unevaluatedItems"),
-    ("unevaluated_properties", "unevaluatedProperties"),
-    ("if_", "if"),
-    ("then", "then"),
-    ("else_", "else"),
-    ("not_", "not"),
-    ("content_schema", "contentSchema"),
-)
 _ASPECTS = {
     "items": "items",
     "additionalProperties": "additional-properties",
@@ -50,7 +37,7 @@ _INVERTED = frozenset(("not", "if"))
 
 def compare_applicators(node: Node) -> None:
     old, new = node.old, node.new
-    for attribute, keyword in _SINGLE:
+    for attribute, keyword in SINGLE:
         before, after = getattr(old, attribute), getattr(new, attribute)
         if (before is None and after is None) or not node.both_can_be(_TYPES.get(keyword, "")):
             continue
