@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help run test check lint types layers drift generate conformance bench bench-diff unit integration controlplane lock clean
+.PHONY: help run test check lint types layers drift generate conformance bench bench-diff bench-sync fuzz unit integration chaos soak controlplane objectserver lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lock: .venv/.ready ## pin the requirements again, with hashes
 controlplane: .venv/.ready ## get etcd, kube-apiserver, kube-controller-manager and kubectl (built once, then cached)
 	@$(PY) -m devcluster build
 
+objectserver: .venv/.ready ## get versitygw, the S3 server of the tests (built once, then cached)
+	@$(PY) -m devcluster build --object-server
+
 run: $(if $(CLUSTER),.venv/.ready,controlplane) ## start a control plane and the operator, and give a tour (ONCE=1 ends after it, CLUSTER=current uses yours)
 	@$(PY) -m tour $(if $(ONCE),--once) $(if $(CLUSTER),--cluster $(CLUSTER))
 
@@ -53,27 +56,41 @@ layers: .venv/.ready ## import-linter: imports point down only
 drift: .venv/.ready ## crds/ and docs/ are what the code generates
 	$(PY) -m specsync.resources.crds --check
 	$(PY) -m specsync.resources.reference --check
+	$(PY) -m specsync.cli.metricsdoc --check
 	$(PY) -m specsync.diffing.rulesdoc --check
 
 generate: .venv/.ready ## write crds/ and docs/ anew from the code
 	$(PY) -m specsync.resources.crds
 	$(PY) -m specsync.resources.reference
+	$(PY) -m specsync.cli.metricsdoc
 	$(PY) -m specsync.diffing.rulesdoc
 
 unit: .venv/.ready ## tests that need nothing but Python
 	$(BIN)/pytest tests/unit
 
-integration: controlplane ## tests on a real control plane
-	$(BIN)/pytest tests/integration
+integration: controlplane objectserver ## tests on a real control plane
+	$(BIN)/pytest tests/integration tests/chaos
+
+chaos: controlplane objectserver ## faults of all kinds, and a comparison with an undisturbed run (SEED=7 MINUTES=5 DEPENDENCIES=100 STORE=s3)
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DEPENDENCIES),--dependencies $(DEPENDENCIES)) $(if $(STORE),--store $(STORE))
+
+soak: controlplane ## 500 Dependencies every 30 s, with faults: what grows (MINUTES=30 DEPENDENCIES=500)
+	@$(PY) -m bench.soak $(or $(MINUTES),30) $(or $(DEPENDENCIES),500)
 
 conformance: .venv/.ready ## agreement of `specsync diff` with oasdiff's recorded events
 	@$(PY) -m bench.conformance
 
 bench-diff: .venv/.ready ## `specsync diff` beside oasdiff: time and memory of whole processes
-	@$(PY) -m bench.diff_peer
+	@$(PY) -m bench.diff
+
+fuzz: .venv/.ready ## fuzz the loader and the guard (SECONDS=60 for each target)
+	@$(PY) -m bench.fuzz $(or $(SECONDS),60)
+
+bench-sync: controlplane ## a thousand Dependencies at once on one CPU, beside Flux's figures: time, CPU, memory, writes
+	@$(PY) -m bench.sync $(ARGS)
 
 bench: controlplane ## takeover, large documents, an idle operator, loading, comparing
-	@for each in load diff takeover large idle hostile; do echo "== $$each"; $(PY) -m bench.$$each; done
+	@for each in load diff takeover large idle hostile hostile_documents alerts blobs; do echo "== $$each"; $(PY) -m bench.$$each; done
 
 clean: ## remove .venv, caches and the development cluster's state
 	rm -rf .venv .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,12 +12,12 @@ from tests.integration.crew import Crew
 
 
 @contextmanager
-def measured_crew() -> Iterator[Crew]:
+def measured_crew(*, audit: bool = True) -> Iterator[Crew]:
     """A crew for one namespace of a fresh control plane; both end with the block."""
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder, "logs")
         logs.mkdir()
-        with ControlPlane(Path(folder, "cluster"), audit=True) as cluster:
+        with ControlPlane(Path(folder, "cluster"), audit=audit) as cluster:
             cluster.install_crds(PROJECT / "crds")
             cluster.kubectl("apply", "--server-side", "--kustomize", PROJECT / "manifests" / "base")
 
@@ -44,7 +44,7 @@ def memory_of(pid: int) -> dict[str, float]:
     return {name: int(fields[name].split()[0]) / 1024 for name in ("VmHWM", "VmRSS", "Pss") if name in fields}
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int, *, with_ended_children: bool = False) -> float:
     """User and system time of a process so far."""
     times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, times[11 : 15 if with_ended_children else 13])) / os.sysconf("SC_CLK_TCK")

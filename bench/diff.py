@@ -1,103 +1,149 @@
-"""How long comparing takes, for each of the real pairs.
+"""How fast `specsync diff` is, and what it needs, beside oasdiff; and that its cost grows as the document does.
 
-    python -m bench.diff [ROUNDS]          default 5; the minimum of each is printed
+    python -m bench.diff [--runs 5] [--without-peer] [-o json]
 
-``process`` is `specsync diff` as a whole, with its start and its output; ``load``, ``normalize`` and ``compare`` are
-its parts, in a warm interpreter; ``warm`` is what a worker does that holds the older version's canonical form as bytes:
-reading those, loading and normalizing the newer version, comparing. ``peak`` is the process's largest resident set.
+whole   both tools as processes, from start to exit, alternating; the least of the runs, in wall time, and peak memory
+warm    what a worker's child does that has the older version's canonical form as bytes: it reads those, loads and
+        normalizes the newer version, and compares; and the parts of that, in milliseconds
+growth  the same document with its operations 1, 4 and 16 times: microseconds for each operation
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
-import lzma
-import os
-import subprocess
+import json
+import math
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from bench.conformance import folder
+from bench.diff_peer import PAIRS, Best, alternate, own_command, peer_command, unpacked
 from specsync.diffing import compare
 from specsync.openapi.canonical import CanonicalDocument, normalize
 from specsync.openapi.load import load
 
-PAIRS = (("plaid-1", "plaid-0"), ("plaid-60", "plaid-0"), ("box-120", "box-0"), ("github-19.0.0", "github-23.0.2"))
+TIMES = (1, 4, 16)
+_GROWING = ("box-120", "box-0")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each (default: %(default)s)")
+    parser.add_argument("--without-peer", action="store_true", help="specsync alone: nothing is built or downloaded")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    options = parser.parse_args()
     data = folder()
     if data is None:
         sys.exit("No data: set SPECSYNC_CONFORMANCE_DIR to the folder that holds it.")
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    columns = ("process", "peak MB", "load", "normalize", "compare", "warm", "events", "causes")
-    print(f"{'pair (ms)':28}" + "".join(f"{column:>10}" for column in columns))
-    with tempfile.TemporaryDirectory() as scratch:
-        pairs = {f"{old} → {new}": [_unpacked(data, name, Path(scratch)) for name in (old, new)] for old, new in PAIRS}
+    commands = [own_command()] if options.without_peer else [own_command(), peer_command()]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        pairs = {f"{old} → {new}": [unpacked(data, each, scratch) for each in (old, new)] for old, new in PAIRS}
         # First of all, while this process is small: a child's peak begins with what its parent holds.
-        processes = {name: [_process(files) for _ in range(rounds)] for name, files in pairs.items()}
-        for name, files in pairs.items():
-            print(f"{name:28}" + "".join(f"{value:>10}" for value in _measured(files, rounds, processes[name])))
+        whole = {pair: alternate(commands, files, options.runs, scratch) for pair, files in pairs.items()}
+        warm = {pair: _warm(files, options.runs) for pair, files in pairs.items()}
+        growth = _growth([unpacked(data, each, scratch) for each in _GROWING], options.runs)
+    (_print_json if options.output == "json" else _print)(whole, warm, growth)
 
 
-def _unpacked(data: Path, name: str, scratch: Path) -> Path:
-    (packed,) = (data / "real").glob(f"{name}.*.xz")
-    path = scratch / packed.name.removesuffix(".xz")
-    if not path.exists():
-        path.write_bytes(lzma.decompress(packed.read_bytes()))
-    return path
+_Whole = dict[str, list[Best]]
+_Parts = dict[str, dict[str, float]]
 
 
-def _measured(files: list[Path], rounds: int, processes: list[tuple[float, int]]) -> list[str]:
-    raw = [path.read_bytes() for path in files]
-    loaded = [load(data) for data in raw]
-    forms = [normalize(one) for one in loaded]
-    stored = forms[0].to_bytes()
-    old, new = forms
-    comparison = compare(old, new)
+def _warm(files: list[Path], runs: int) -> dict[str, float]:
+    """Milliseconds of what is done where the older version's form is there, and of its parts."""
+    raw_old, raw_new = (path.read_bytes() for path in files)
+    stored = normalize(load(raw_old)).to_bytes()
 
     def warm() -> None:
-        compare(CanonicalDocument.from_bytes(stored), normalize(load(raw[1])))
+        compare(CanonicalDocument.from_bytes(stored), normalize(load(raw_new)))
 
-    parts = [
-        _best(rounds, lambda: [load(data) for data in raw]),
-        _best(rounds, lambda: [normalize(one) for one in loaded]),
-        _best(rounds, lambda: compare(old, new)),
-        _best(rounds, warm),
-    ]
-    peak = max(memory for _, memory in processes)
-    return [
-        f"{min(seconds for seconds, _ in processes) * 1000:.0f}",
-        f"{peak / 1024:.0f}",
-        *(f"{seconds * 1000:.0f}" for seconds in parts),
-        str(len(comparison.events)),
-        str(len(comparison.causes)),
-    ]
+    loaded = load(raw_new)
+    new = normalize(loaded)
+    return {
+        "warm": _best(runs, warm),
+        "load": _best(runs, lambda: load(raw_new)),
+        "normalize": _best(runs, lambda: normalize(loaded)),
+        "compare": _best(runs, lambda: compare(CanonicalDocument.from_bytes(stored), new)),
+    }
 
 
-def _process(files: list[Path]) -> tuple[float, int]:
-    """Seconds and KiB of one `specsync diff`."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "specsync.cli.main", "diff", *map(str, files)], stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"specsync diff ended with {process.returncode}.")
-    return time.perf_counter() - started, usage.ru_maxrss
+def _growth(files: list[Path], runs: int) -> dict[int, dict[str, float]]:
+    """For documents with a multiple of the operations: how many there are, and microseconds for each."""
+    found = {}
+    for times in TIMES:
+        old, new = (_multiplied(path.read_bytes(), times) for path in files)
+
+        def work(old: bytes = old, new: bytes = new) -> None:
+            compare(normalize(load(old)), normalize(load(new)))
+
+        operations = len(normalize(load(new)).operations)
+        found[times] = {"operations": operations, "each": _best(min(runs, 3), work) * 1000 / operations}
+    return found
 
 
-def _best(rounds: int, work: Callable[[], object]) -> float:
+def _multiplied(document: bytes, times: int) -> bytes:
+    """A JSON document with all of its paths several times, under different names."""
+    tree: dict[str, Any] = msgspec.json.decode(document)
+    tree["paths"] = {
+        f"/copy{number}{path}" if number else path: item
+        for number in range(times)
+        for path, item in tree["paths"].items()
+    }
+    return msgspec.json.encode(tree)
+
+
+def _best(runs: int, work: Callable[[], object]) -> float:
+    """Milliseconds of processor time: the least of the runs."""
     times = []
-    for _ in range(rounds):
+    for _ in range(runs):
         gc.collect()
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+        times.append(time.process_time() - started)
+    return min(times) * 1000
+
+
+def _mean(ratios: list[float]) -> float:
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def _print(whole: _Whole, warm: _Parts, growth: dict[int, dict[str, float]]) -> None:
+    print(f"{'whole':<32}{'specsync':>20}{'oasdiff':>20}{'faster':>9}{'memory':>9}")
+    ratios = []
+    for pair, (own, *peers) in whole.items():
+        line = f"{pair:<32}{own.seconds * 1000:>10.0f} ms {own.megabytes:>3.0f} MB"
+        for peer in peers:
+            ratios.append(peer.seconds / own.seconds)
+            line += f"{peer.seconds * 1000:>10.0f} ms {peer.megabytes:>3.0f} MB"
+            line += f"{ratios[-1]:>8.1f}×{own.megabytes / peer.megabytes:>9.0%}"
+        print(line)
+    if ratios:
+        print(f"{'geometric mean':<72}{_mean(ratios):>8.1f}×")
+    print(f"\n{'warm':<32}{'ms':>10}{'load':>10}{'normalize':>10}{'compare':>10}{'faster':>9}")
+    for pair, parts in warm.items():
+        line = f"{pair:<32}" + "".join(f"{value:>10.0f}" for value in parts.values())
+        print(line + "".join(f"{peer.seconds * 1000 / parts['warm']:>8.1f}×" for peer in whole[pair][1:]))
+    print(f"\n{'growth':<32}{'operations':>10}{'µs each':>10}")
+    for times, found in growth.items():
+        print(f"{' → '.join(_GROWING) + f', {times}×':<32}{found['operations']:>10.0f}{found['each']:>10.0f}")
+
+
+def _print_json(whole: _Whole, warm: _Parts, growth: dict[int, dict[str, float]]) -> None:
+    tools = ("specsync", "oasdiff")
+    pairs = {
+        pair: {tool: vars(best) for tool, best in zip(tools, found, strict=False)} for pair, found in whole.items()
+    }
+    ratios = [found[1].seconds / found[0].seconds for found in whole.values() if len(found) > 1]
+    result = {"whole": pairs, "geometricMean": _mean(ratios) if ratios else None, "warm": warm, "growth": growth}
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,108 +1,115 @@
-"""Measures `specsync diff` beside oasdiff: whole processes, alternating, on the real pairs of the conformance data.
+"""Whole processes of `specsync diff` and of oasdiff, on the real pairs of the conformance data.
 
-`make bench-diff` runs it. Prints, for each pair, the minimum of the runs' wall time and the peak memory of both.
+The two alternate, so that both meet the same moods of the machine, and both print JSON. `specsync` runs from compiled
+bytecode, as it does where it is installed.
 """
 
-import argparse
-import json
+from __future__ import annotations
+
+import contextlib
 import lzma
 import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.building import build, cached
 from devcluster.gomodules import OASDIFF
 
-ROOT = Path(__file__).parent.parent
-PAIRS = (
-    ("plaid-1", "plaid-0", "yml"),
-    ("plaid-60", "plaid-0", "yml"),
-    ("box-120", "box-0", "json"),
-    ("github-19.0.0", "github-23.0.2", "json"),
-)
+PAIRS = (("plaid-1", "plaid-0"), ("plaid-60", "plaid-0"), ("box-120", "box-0"), ("github-19.0.0", "github-23.0.2"))
+_BETWEEN_LOOKS = 0.002
+"""Seconds."""
 
 
 @dataclass
 class Best:
-    """The best of several runs: wall time in seconds, peak memory in MB."""
+    """The least time that any of several runs took, and the most memory."""
 
     seconds: float = math.inf
-    megabytes: float = math.inf
-
-    def take(self, seconds: float, megabytes: float) -> None:
-        self.seconds = min(self.seconds, seconds)
-        self.megabytes = min(self.megabytes, megabytes)
+    cpu_seconds: float = math.inf
+    megabytes: float = 0.0
+    """The peak: of the largest process, or of all together where there are several at a time."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each (default: %(default)s)")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    options = parser.parse_args()
-    data = Path(os.environ.get("SPECSYNC_CONFORMANCE_DIR") or ROOT.parent / "shared" / "conformance") / "real"
-    if not data.is_dir():
-        print(f"no documents in {data}: set SPECSYNC_CONFORMANCE_DIR", file=sys.stderr)
-        return 2
+def peer_command() -> list[str]:
+    """oasdiff at its pinned version, built if it isn't yet."""
     folder = cached(OASDIFF) or build(OASDIFF, lambda text: print(text, file=sys.stderr))
-    peer = [str(folder / "oasdiff"), "changelog", "--allow-external-refs=false", "-f", "json"]
-    ours = [str(Path(sys.executable).parent / "specsync"), "diff", "-o", "json"]
-    rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for old, new, suffix in PAIRS:
-            paths = [_unpack(data / f"{name}.{suffix}.xz", Path(scratch)) for name in (old, new)]
-            best = _alternate([peer, ours], paths, options.runs)
-            rows.append((f"{old} → {new}", best[0], best[1]))
-    _print(rows, options.output)
-    return 0
+    return [str(folder / "oasdiff"), "changelog", "--allow-external-refs=false", "-f", "json"]
 
 
-def _unpack(packed: Path, into: Path) -> str:
-    path = into / packed.stem
+def own_command() -> list[str]:
+    return [str(Path(sys.executable).parent / "specsync"), "diff", "-o", "json"]
+
+
+def unpacked(data: Path, name: str, into: Path) -> Path:
+    """One of the real documents, as a file."""
+    (packed,) = (data / "real").glob(f"{name}.*.xz")
+    path = into / packed.name.removesuffix(".xz")
     if not path.exists():
         path.write_bytes(lzma.decompress(packed.read_bytes()))
-    return str(path)
+    return path
 
 
-def _alternate(commands: list[list[str]], paths: list[str], runs: int) -> list[Best]:
-    best = [Best() for _ in commands]
+def alternate(commands: list[list[str]], files: list[Path], runs: int, scratch: Path) -> list[Best]:
+    """The best of ``runs`` runs of each command on two documents."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(scratch / "bytecode")
+    lines = [[*command, *map(str, files)] for command in commands]
+    for line in lines:
+        _measure(line, environment)  # compiles, and brings all files into memory
+    best = [Best(megabytes=max(_peak(line, environment) for _ in range(2))) for line in lines]
     for _ in range(runs):
-        for found, command in zip(best, commands, strict=True):
-            found.take(*_measure([*command, *paths]))
+        for found, line in zip(best, lines, strict=True):
+            seconds, cpu_seconds = _measure(line, environment)
+            found.seconds, found.cpu_seconds = min(found.seconds, seconds), min(found.cpu_seconds, cpu_seconds)
     return best
 
 
-def _measure(command: list[str]) -> tuple[float, float]:
+def _measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    elapsed = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"{' '.join(command)} failed: {process.stderr.read().decode() if process.stderr else ''}")
-    return elapsed, usage.ru_maxrss / 1024
+    with _running(command, environment) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{command[0]} failed: {process.stderr.read().decode() if process.stderr else ''}")
+    return elapsed, usage.ru_utime + usage.ru_stime
 
 
-def _print(rows: list[tuple[str, Best, Best]], output: str) -> None:
-    mean = math.exp(sum(math.log(peer.seconds / ours.seconds) for _, peer, ours in rows) / len(rows))
-    if output == "json":
-        found = [
-            {"pair": pair, "oasdiff": vars(peer), "specsync": vars(ours), "ratio": peer.seconds / ours.seconds}
-            for pair, peer, ours in rows
-        ]
-        print(json.dumps({"pairs": found, "geometricMean": mean}, indent=2))
-        return
-    print(f"{'pair':<32}{'oasdiff':>18}{'specsync':>18}{'faster':>9}{'memory':>9}")
-    for pair, peer, ours in rows:
-        print(
-            f"{pair:<32}{peer.seconds:>9.2f}s {peer.megabytes:>5.0f}MB {ours.seconds:>9.2f}s {ours.megabytes:>5.0f}MB"
-            f"{peer.seconds / ours.seconds:>8.1f}×{ours.megabytes / peer.megabytes:>8.0%}"
-        )
-    print(f"geometric mean: {mean:.1f}× faster than oasdiff {OASDIFF.version}")
+def _peak(command: list[str], environment: dict[str, str]) -> float:
+    """The most memory, in MB, that a command used: its process alone, or with those that it forked, where what they
+    share counts once.
+
+    Not getrusage(): its maximum begins with that of the process that started the command.
+    """
+    alone = together = 0.0
+    with _running(command, environment) as process:
+        while process.poll() is None:
+            alone = max(alone, _megabytes(process.pid, "status", "VmHWM:"))
+            together = max(together, sum(_megabytes(pid, "smaps_rollup", "Pss:") for pid in _family(process.pid)))
+            time.sleep(_BETWEEN_LOOKS)
+    return max(alone, together)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _running(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield int(child)
+
+
+def _megabytes(pid: int, file: str, field: str) -> float:
+    """One field of what the kernel says of a process; 0 where it says nothing, as of one that is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) / 1024
+    return 0.0

@@ -22,7 +22,7 @@ from specsync.fetching.client import Fetcher
 from specsync.fetching.errors import FetchError
 from specsync.fetching.guard import Exceptions, Guard
 from specsync.fetching.politeness import HostLimits
-from specsync.fetching.request import FetchRequest
+from specsync.fetching.request import FetchRequest, FetchResult
 from tests.unit.fetching.bodies import BOMBS, ENDLESS, Endless
 from tests.unit.fetching.servers import Answer, Seen, serve
 
@@ -98,8 +98,13 @@ async def fetch(port: int, longest: float, at_once: int) -> None:
     started, before = time.perf_counter(), peak_mb()
     opened = Exceptions.parse([f"127.0.0.1:{port}"])
     async with Fetcher(Guard(opened, limits=HostLimits(0, 0))) as fetcher:
-        request = FetchRequest(url=f"http://127.0.0.1:{port}/openapi.json", timeout=longest)
-        ended = await asyncio.gather(*(fetcher.fetch(request) for _ in range(at_once)), return_exceptions=True)
+
+        async def one() -> FetchResult:
+            with fetcher.room.share() as share:
+                url = f"http://127.0.0.1:{port}/openapi.json"
+                return await fetcher.fetch(FetchRequest(url=url, timeout=longest, share=share))
+
+        ended = await asyncio.gather(*(one() for _ in range(at_once)), return_exceptions=True)
     reason = "/".join({str(each.reason) if isinstance(each, FetchError) else "fetched" for each in ended})
     ticking.cancel()
     seconds = time.perf_counter() - started

@@ -11,6 +11,7 @@ from devcluster.binaries import Binaries, find_binaries
 from devcluster.components import Component
 from devcluster.controlplane import ControlPlane
 from devcluster.errors import DevclusterError, KubectlError
+from devcluster.objectserver import ObjectServer, find_object_server
 
 __all__ = [
     "ApiClient",
@@ -23,5 +24,7 @@ __all__ = [
     "ControlPlane",
     "DevclusterError",
     "KubectlError",
+    "ObjectServer",
     "find_binaries",
+    "find_object_server",
 ]

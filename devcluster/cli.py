@@ -15,6 +15,7 @@ from devcluster.controlplane import ControlPlane, environment
 from devcluster.deadline import wait_until
 from devcluster.errors import DevclusterError
 from devcluster.gomodules import KUBERNETES
+from devcluster.objectserver import find_object_server
 from devcluster.statefolder import DEFAULT_STATE, StateFolder
 
 _PROJECT = Path(__file__).parent.parent
@@ -56,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("build", _build, "build the programs once, if they aren't there yet", stateful=False)
+    programs = add("build", _build, "build the programs once, if they aren't there yet", stateful=False)
+    programs.add_argument(
+        "--object-server", action="store_true", help="only the S3 server that tests of the object store talk to"
+    )
     up = add("up", _up, "start a control plane, fresh each time, and keep it until Ctrl-C")
     up.add_argument("--detach", action="store_true", help="return when it is ready; `down` stops it")
     up.add_argument("--audit", action="store_true", help="write an audit log to the state folder")
@@ -75,7 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(_options: argparse.Namespace) -> int:
+def _build(options: argparse.Namespace) -> int:
+    if options.object_server:
+        _say(f"The S3 server is there: {find_object_server(say=_say)}.")
+        return 0
     binaries = find_binaries(say=_say)
     _say(f"The programs are there ({binaries.origin}: {binaries.kubectl.parent}).")
     return 0

@@ -97,3 +97,5 @@ KUBERNETES = GoModule("kubernetes", source="k8s.io/kubernetes", minutes="5 to 12
 ETCD = GoModule("etcd", source="go.etcd.io/etcd/server/v3", minutes="about a minute", names={"server": "etcd"})
 OASDIFF = GoModule("oasdiff", source="github.com/oasdiff/oasdiff", minutes="about a minute")
 """The peer that `make bench-diff` measures beside us, in the version that the conformance data was made with."""
+VERSITYGW = GoModule("versitygw", source="github.com/versity/versitygw", minutes="one to two minutes")
+"""A real S3 server, on a folder: tests of the object store talk to it, kill it and fill its disk."""

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devcluster import DevclusterError
+from tour.alerts import Alerts
 from tour.cluster import Cluster, current_cluster, development_cluster
 from tour.operator import Operator, running_operator
+from tour.receiver import running_receiver
 from tour.shell import PROJECT, Shell, TourFailed
 from tour.story import Story
 from tour.terminal import Terminal
@@ -66,9 +68,10 @@ def _give_tour(options: argparse.Namespace, terminal: Terminal) -> None:
     use = current_cluster if options.cluster else development_cluster
     started = time.monotonic()
     terminal.chapter("A cluster")
-    with use(options.state, terminal) as cluster:
+    with running_receiver() as receiver, use(options.state, terminal) as cluster:
         shell = Shell(terminal, cluster.environment)
         story = Story(cluster, shell, terminal)
+        alerts = Alerts(receiver, shell, terminal)
         installed_before = story.make_room()
         shell.show("kubectl version")
         try:
@@ -76,10 +79,12 @@ def _give_tour(options: argparse.Namespace, terminal: Terminal) -> None:
             terminal.say(
                 "Here the operator runs beside the cluster, as those two service accounts. In a Pod it is the same."
             )
-            with _told(running_operator(cluster, shell, terminal), terminal) as operator:
+            with _told(
+                running_operator(cluster, shell, terminal, (cluster.address, receiver.address)), terminal
+            ) as operator:
                 shell.watch = lambda: operator.failure() or cluster.failure()
                 try:
-                    _tell(story)
+                    _tell(story, alerts)
                     terminal.note(f"All as it should be, in {time.monotonic() - started:.0f} s.")
                     if not options.once:
                         _stay(cluster, shell, terminal)
@@ -93,11 +98,14 @@ def _give_tour(options: argparse.Namespace, terminal: Terminal) -> None:
                     story.clean_up(installed_before)
 
 
-def _tell(story: Story) -> None:
+def _tell(story: Story, alerts: Alerts) -> None:
     story.watch_contracts()
     story.baseline()
+    alerts.open_channel()
     story.safe_change()
     story.breaking_change()
+    alerts.look()
+    alerts.acknowledge()
 
 
 def _stay(cluster: Cluster, shell: Shell, terminal: Terminal) -> None:

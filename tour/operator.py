@@ -5,7 +5,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from devcluster.components import free_port
 from devcluster.deadline import wait_until
@@ -58,8 +58,13 @@ class Operator:
 
 
 @contextlib.contextmanager
-def running_operator(cluster: Cluster, shell: Shell, terminal: Terminal) -> Iterator[Operator]:
-    """Starts both, waits until they are ready, and ends them. Raises TourFailed when one isn't ready in a minute."""
+def running_operator(
+    cluster: Cluster, shell: Shell, terminal: Terminal, may_reach: Sequence[str]
+) -> Iterator[Operator]:
+    """Starts both, waits until they are ready, and ends them. `may_reach`: HOST:PORT that the worker's guard opens.
+
+    Raises TourFailed when one isn't ready in a minute.
+    """
     logs = cluster.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     for old in logs.glob("*.log"):
@@ -67,7 +72,7 @@ def running_operator(cluster: Cluster, shell: Shell, terminal: Terminal) -> Iter
     processes = Processes(logs)
     operator = Operator(processes)
     try:
-        ports = {role: _start(role, cluster, shell, terminal, processes) for role in ROLES}
+        ports = {role: _start(role, cluster, shell, terminal, processes, may_reach) for role in ROLES}
         for role, port in ports.items():
             _wait_until_ready(role, port, operator)
         yield operator
@@ -78,14 +83,16 @@ def running_operator(cluster: Cluster, shell: Shell, terminal: Terminal) -> Iter
             processes.close()
 
 
-def _start(role: str, cluster: Cluster, shell: Shell, terminal: Terminal, processes: Processes) -> int:
+def _start(
+    role: str, cluster: Cluster, shell: Shell, terminal: Terminal, processes: Processes, may_reach: Sequence[str]
+) -> int:
     """Returns the port of its probes."""
     token = shell.read(f"kubectl create token specsync-{role} -n {OPERATOR_NAMESPACE} --duration=24h").decode().strip()
     kubeconfig = cluster.kubeconfig_with_token(f"specsync-{role}", token)
     port = free_port()
     words = [role, "--kubeconfig", shown_path(kubeconfig), "--probes-port", str(port)]
     if role == "worker":
-        words += ["--allow-host", cluster.address]
+        words += [word for address in may_reach for word in ("--allow-host", address)]
     pairs = [" ".join(words[start : start + 2]) for start in range(1, len(words), 2)]
     terminal.command(" \\\n    ".join([f"specsync {role}", *pairs]) + " &")
     processes.start(role, [sys.executable, "-m", "specsync.cli.main", *words, "--log-format", "text"])

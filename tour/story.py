@@ -11,7 +11,10 @@ from tour.operator import OPERATOR_NAMESPACE
 from tour.shell import Shell, TourFailed, shown_path
 from tour.terminal import Terminal
 
-KINDS = ("dependencies", "syncjobs", "specsnapshots", "changesets")
+KINDS = (
+    *("dependencies", "syncjobs", "specsnapshots", "changesets"),
+    *("alertchannels", "alertpreferences", "alertdeliveries"),
+)
 PUBLISHED_WITHIN = 90.0  # seconds in which the API server is to publish a changed OpenAPI document
 ORDERS = "/apis/tour.specsync.dev/v1/namespaces/{namespace}/orders"
 
@@ -28,7 +31,7 @@ class Story:
         """The kinds and the rights. The operator itself is started by the caller."""
         self._terminal.chapter("Install the kinds and the operator's rights")
         self._terminal.say(
-            "This is what a cluster's administrator applies once: four kinds, and for controller and worker a service "
+            "This is what a cluster's administrator applies once: seven kinds, and for controller and worker a service "
             "account each with the rights that it needs and no more."
         )
         self._shell.show("kubectl apply --server-side -k tour/manifests")

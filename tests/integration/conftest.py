@@ -38,6 +38,14 @@ def operator(
         yield operator
 
 
+@pytest.fixture(scope="module")
+def space(cluster: ControlPlane, crds: object) -> Iterator[str]:
+    """One namespace for all tests of this module: each uses its own names, and most use --dry-run=server."""
+    name = cluster.create_namespace()
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
 @pytest.fixture
 def user(cluster: ControlPlane, namespace: str, operator: Operator) -> User:
     return User(cluster, namespace)

@@ -86,23 +86,6 @@ class Member:
         self._process.wait(timeout=10)
 
 
-# What manifests/overlays/namespaced adds to the operator's rights for --watch-namespace.
-_MAY_WATCH_NAMESPACES = """
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: test-watch-namespaces}
-rules:
-- {apiGroups: [""], resources: [namespaces], verbs: [get, list, watch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: test-watch-namespaces}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: test-watch-namespaces}
-subjects:
-- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:serviceaccounts:specsync-system"}
-"""
-
-
 class Crew:
     """Starts controllers and workers for one namespace of a control plane, and ends them all."""
 
@@ -112,7 +95,6 @@ class Crew:
         self._kubeconfig = kubeconfig
         self._logs = logs
         self._members: list[Member] = []
-        cluster.kubectl("apply", "--server-side", "-f", "-", stdin=_MAY_WATCH_NAMESPACES)
 
     def start(
         self, role: Role, *options: str, name: str = "", fault: str = "", timing: tuple[str, ...] = QUICK
@@ -138,7 +120,7 @@ class Crew:
             holders = {lease["metadata"]["name"] for lease in self.cluster.api.get(path)["items"]}
             return holders >= {worker.identity for worker in workers}
 
-        eventually(leased, timeout=60, what="all workers to have their Leases")
+        eventually(leased, timeout=120, what="all workers to have their Leases")
 
     def __enter__(self) -> "Crew":
         return self

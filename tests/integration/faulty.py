@@ -2,12 +2,17 @@
 
 COMMAND and OPTIONS are those of `specsync`. FAULT is `ACTION@POINT`, done the first time that the process comes to
 the point. ACTION is `kill` (SIGKILL) or `freeze` (SIGSTOP; the test thaws it). POINT is one of the runner's
-(`before-parse`, `after-parse`, `recorded-parse`, `finished`), or `write`: when the API server has answered the first
-write, Leases aside.
+(`before-parse`, `after-parse`, `recorded-parse`, `finished`), or `write-7`: when the API server has answered the
+seventh write, Leases aside.
+
+`wedge@observe` is another one: the loop that looks at the other workers' Leases waits for something that never comes,
+and a loop of this process counts as standing still after two seconds.
 """
 
 import argparse
+import asyncio
 import importlib
+import itertools
 import os
 import signal
 import sys
@@ -15,15 +20,20 @@ from collections.abc import Callable
 from typing import Any
 
 from specsync.cli.main import COMMANDS
+from specsync.kube import loops
 from specsync.kube.client import KubeClient
+from specsync.kube.leases import Roster
 
 ACTIONS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
 def main() -> None:
     action, _, point = sys.argv[1].partition("@")
-    hurt = once_at(point, ACTIONS[action])
-    hurt_at_writes(hurt)
+    if action == "wedge":
+        hurt = wedge()
+    else:
+        hurt = once_at(point, ACTIONS[action])
+        hurt_at_writes(hurt)
     module = importlib.import_module(COMMANDS[sys.argv[2]][0])
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
@@ -43,14 +53,23 @@ def once_at(wanted: str, signum: signal.Signals) -> Callable[[str], None]:
     return at
 
 
-def hurt_at_writes(hurt: Callable[[str], None]) -> None:
-    """Makes each answered write of this process a point named `write`; renewals of Leases are none."""
-    request = KubeClient._request
+def wedge() -> Callable[[str], None]:
+    async def wait_for_ever(_: Roster) -> None:
+        await asyncio.Event().wait()
 
-    async def observed(self: KubeClient, method: str, path: str, *args: Any, **options: Any) -> bytes:
-        answer = await request(self, method, path, *args, **options)
-        if method != "GET" and "/leases/" not in path and not path.endswith("/leases"):
-            hurt("write")
+    loops.PATIENCE = 2.0
+    Roster.observe = wait_for_ever  # type: ignore[method-assign]
+    return lambda _: None
+
+
+def hurt_at_writes(hurt: Callable[[str], None]) -> None:
+    """Makes each answered write of this process a point, numbered from 1; renewals of Leases are none."""
+    request, count = KubeClient._request, itertools.count(1)
+
+    async def observed(self: KubeClient, verb: Any, path: str, *args: Any, **options: Any) -> bytes:
+        answer = await request(self, verb, path, *args, **options)
+        if verb not in ("get", "list") and "/leases/" not in path and not path.endswith("/leases"):
+            hurt(f"write-{next(count)}")
         return answer
 
     KubeClient._request = observed  # type: ignore[method-assign]

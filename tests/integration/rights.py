@@ -14,24 +14,28 @@ def rights(verbs: str, group: str, *resources: str) -> set[Right]:
     return {(verb, group, resource) for verb in verbs.split() for resource in resources}
 
 
-DEFINITIONS = rights("get list watch", "apiextensions.k8s.io", "customresourcedefinitions")
 CONTROLLER = (
     rights("get list watch", GROUP, "dependencies", "syncjobs", "specsnapshots", "changesets")
     | rights("get patch", GROUP, "dependencies/status", "syncjobs/status")
     | rights("create patch delete deletecollection", GROUP, "syncjobs")
-    | rights("delete", GROUP, "specsnapshots", "changesets")
+    | rights("delete", GROUP, "specsnapshots", "changesets", "alertdeliveries")
+    | rights("get list watch", GROUP, "alertchannels", "alertpreferences", "alertdeliveries")
+    | rights("create", GROUP, "alertdeliveries")
+    | rights("get patch", GROUP, "alertdeliveries/status")
     | rights("create", "", "events")
-    | DEFINITIONS
 )
 WORKER = (
     rights("get", GROUP, "dependencies", "dependencies/status")
     | rights("get list watch", GROUP, "syncjobs")
     | rights("get patch", GROUP, "syncjobs/status")
     | rights("get create", GROUP, "specsnapshots", "changesets")
+    | rights("list", GROUP, "changesets", "alertpreferences")
+    | rights("get list watch", GROUP, "alertchannels", "alertdeliveries")
+    | rights("create", GROUP, "alertdeliveries")
+    | rights("get patch", GROUP, "alertchannels/status", "alertdeliveries/status")
     | rights("get create patch delete", "", "configmaps")
     | rights("get", "", "secrets", "services")
     | rights("create", "", "events")
-    | DEFINITIONS
 )
 LEASES = rights("get list create patch delete", "coordination.k8s.io", "leases")
 

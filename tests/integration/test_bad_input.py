@@ -86,15 +86,10 @@ ANSWERS: dict[str, tuple[int, bytes, str, str, tuple[str, ...]]] = {
     "old-version": (200, b'{"swagger": "1.2"}', "parse", "UnsupportedVersion", ("specsync reads Swagger 2.0",)),
     "reference": (
         200,
-        json.dumps(
-            {
-                **contract("Shop"),
-                "components": {"schemas": {"Order": {"properties": {"item": {"$ref": "#/components/schemas/Gone"}}}}},
-            }
-        ).encode(),
+        json.dumps({**contract("Shop"), "paths": {"/orders": {"$ref": "#/components/pathItems/Gone"}}}).encode(),
         "normalize",
         "UnresolvableReference",
-        ("#/components/schemas/Gone",),
+        ("#/components/pathItems/Gone",),
     ),
     "too-large": (
         200,
@@ -123,6 +118,17 @@ SOURCES: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
     ),
     "metadata-service": ({"url": f"http://169.254.169.254/{QUERY}"}, "AddressBlocked", ("169.254.169.254",)),
     "port-that-is-not-allowed": ({"url": "http://127.0.0.1:1/"}, "AddressBlocked", ("--allow-host 127.0.0.1:1",)),
+}
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_a_source_that_is_of_no_use(user: User, case: str) -> None:
+    source, reason, parts = SOURCES[case]
+    user.apply(dependency("shop", source))
+    assert_failure_is_shown(user, "shop", "fetch", reason, *parts)
+
+
+MISSING: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
     "config-map": (
         {"configMapRef": {"name": "missing", "key": "openapi.json"}},
         "ConfigMapNotFound",
@@ -148,18 +154,59 @@ SOURCES: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         "SecretNotFound",
         ("create it, or correct spec.source.certSecretRef",),
     ),
+    "service": (
+        {"serviceRef": {"name": "missing", "port": 80, "path": "/"}},
+        "ServiceNotFound",
+        ("Service missing doesn't exist", "create it, or correct spec.source.serviceRef.name"),
+    ),
+    "service-port": (
+        {"serviceRef": {"name": "orders", "port": 81, "path": "/"}},
+        "ServicePortMissing",
+        ("Service orders has no TCP port 81 (it has: 80)",),
+    ),
 }
+SERVICE = {"selector": {"app": "orders"}, "ports": [{"port": 80}]}
 
 
-@pytest.mark.parametrize("case", SOURCES)
-def test_a_source_that_is_of_no_use(user: User, case: str) -> None:
-    source, reason, parts = SOURCES[case]
+@pytest.mark.parametrize("case", MISSING)
+def test_what_is_missing_is_named_at_once_and_looked_for_again(user: User, case: str) -> None:
+    source, reason, parts = MISSING[case]
     user.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "specs"}, "data": {"openapi.json": "{}"}},
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "empty"}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "orders"}, "spec": SERVICE},
         dependency("shop", source),
     )
-    assert_failure_is_shown(user, "shop", "fetch", reason, *parts)
+    user.wait("dep/shop", "condition=Ready=false")
+    ready = user.condition("dep/shop", "Ready")
+    assert ready["reason"] == reason
+    for part in (*parts, "attempt 2 not before"):
+        assert part in ready["message"]
+    assert user.condition("dep/shop", "Reconciling")["reason"] == "Retrying"
+    assert user.events("shop") == []
+    [job] = user.all("sjob")
+    assert (job["status"]["phase"], job["status"]["attempts"]) == ("Pending", 1)
+
+
+def test_what_comes_a_little_later_than_its_dependency_is_no_failure(user: User, documents: Documents) -> None:
+    url = documents.publish(f"/{user.namespace}/api", contract("Shop"))
+    config_map = {"configMapRef": {"name": "specs", "key": "openapi.json"}}
+    user.apply(dependency("shop", {"url": url, "secretRef": {"name": "login"}}), dependency("specs", config_map))
+    for name in ("shop", "specs"):
+        user.wait(f"dep/{name}", "condition=Ready=false")
+    user.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "stringData": {"bearerToken": "t0ken"}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "specs"},
+            "data": {"openapi.json": json.dumps(contract("Specs"))},
+        },
+    )
+    for name in ("shop", "specs"):
+        user.wait(f"dep/{name}", "Ready")
+        assert user.reasons(name) == ["BaselineCreated"]
+        assert user.get(f"dep/{name}")["status"]["health"].get("consecutiveFailures", 0) == 0
 
 
 def test_a_certificate_of_an_unknown_authority(user: User, secure_documents: Documents) -> None:

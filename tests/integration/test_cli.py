@@ -21,8 +21,9 @@ from specsync.kube.client import KubeClient
 from specsync.resources import ChangeSet, Dependency, SpecSnapshot
 from specsync.resources.blobref import BlobRef
 from specsync.resources.changeset import ChangeCause, ChangeEvent, ChangeSetSpec, ChangeSummary, SnapshotPointer
-from specsync.resources.dependency import DependencySpec, DependencyStatus, LastChange, SnapshotInfo, Source
+from specsync.resources.dependency import DependencySpec, DependencyStatus, LastChange, SnapshotInfo
 from specsync.resources.meta import ObjectMeta, OwnerReference, owner_reference, to_wire
+from specsync.resources.source import Source
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
 from specsync.stages.engine import DocumentEngine
 from tests.waiting import eventually

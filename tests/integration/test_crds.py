@@ -1,27 +1,16 @@
 """What the API server makes of the kinds: what it refuses, with which words, and what it fills in."""
 
-import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from devcluster.controlplane import ControlPlane
 from devcluster.errors import KubectlError
+from tests.integration.applying import Patch, apply, sync_job
 
 URL = "https://api.example.com/openapi.json"
 NAME_52 = "d" * 52
-
-Patch = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def space(cluster: ControlPlane, crds: object) -> Iterator[str]:
-    """One namespace for all tests of this module: each uses its own names, and most use --dry-run=server."""
-    name = cluster.create_namespace()
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def dependency(spec: Patch | None = None, name: str = "shop") -> Patch:
@@ -45,22 +34,6 @@ def with_field(field: str, value: Any) -> Patch:
     return dependency({"source": {"url": URL}, field: value})
 
 
-def sync_job(name: str | None = "shop-now", **spec: Any) -> Patch:
-    return {
-        "apiVersion": "specsync.dev/v1alpha1",
-        "kind": "SyncJob",
-        "metadata": {"name": name} if name else {"generateName": "shop-"},
-        "spec": {"target": {"name": "shop"}, **spec},
-    }
-
-
-def apply(cluster: ControlPlane, space: str, body: Patch, *flags: str, verb: str = "apply") -> Patch:
-    """What the API server stored, or with --dry-run=server would have."""
-    output = cluster.kubectl(verb, "-f", "-", "-o", "json", *flags, namespace=space, stdin=json.dumps(body))
-    stored: Patch = json.loads(output)
-    return stored
-
-
 def refusal(cluster: ControlPlane, space: str, body: Patch, *flags: str) -> str:
     with pytest.raises(KubectlError) as caught:
         apply(cluster, space, body, "--dry-run=server", *flags)
@@ -74,11 +47,12 @@ BAD_URL = (
 USER_INFO = "url must not hold user info: put the credentials into a Secret and name it in secretRef"
 BAD_INTERVAL = "interval must be a duration of at least 10s, for example 15m or 6h"
 BAD_TIMEOUT = "timeout must be a duration between 1s and 5m, for example 60s"
-DECREASING = "health thresholds must not decrease: degradedAfter (default 3) <= unhealthyAfter"
+DECREASING = "health thresholds must not decrease: degradedAfter <= unhealthyAfter"
 NO_SECRETS = "source.secretRef and source.certSecretRef don't go with source.configMapRef: leave them out"
 BAD_PATH = "path must begin with '/' and have no spaces and no '#', for example /openapi.json"
 SCHEDULED = (
-    "spec.trigger: Invalid value: Scheduled is for the operator's own jobs: write trigger: Manual, or leave it out"
+    "spec.trigger: Invalid value: Scheduled and Requested are the operator's own: "
+    "write trigger: Manual, or leave it out"
 )
 CONFIG_MAP = {"name": "specs", "key": "openapi.yaml"}
 SERVICE: Patch = {"name": "orders", "port": 8080, "path": "/openapi.json"}
@@ -89,6 +63,7 @@ REFUSED_DEPENDENCIES: dict[str, tuple[Patch, str]] = {
     "empty source": (dependency({"source": {}}), EXACTLY_ONE),
     "two sources": (from_url(configMapRef=CONFIG_MAP), EXACTLY_ONE),
     "url and service": (from_url(serviceRef=SERVICE), EXACTLY_ONE),
+    "externalRefs elsewhere": (from_url(externalRefs="Everywhere"), 'supported values: "Ignore", "SameOrigin"'),
     "service without port": (
         dependency({"source": {"serviceRef": {"name": "orders", "path": "/"}}}),
         "spec.source.serviceRef.port: Required value",
@@ -176,8 +151,8 @@ REFUSED_DEPENDENCIES: dict[str, tuple[Patch, str]] = {
         "metadata.name must have at most 52 characters: names of jobs are made from it",
     ),
     "long displayName": (with_field("displayName", "x" * 129), "spec.displayName: Too long: may not be more than 128"),
-    "degraded after unhealthy": (with_field("health", {"degradedAfter": 6}), DECREASING),
-    "unhealthy after paused": (with_field("health", {"unhealthyAfter": 11}), DECREASING),
+    "degraded after unhealthy": (with_field("health", {"degradedAfter": 6, "unhealthyAfter": 5}), DECREASING),
+    "unhealthy after paused": (with_field("health", {"degradedAfter": 11, "pausedAfter": 10}), DECREASING),
     "paused first": (with_field("health", {"degradedAfter": 2, "unhealthyAfter": 2, "pausedAfter": 1}), DECREASING),
     "degraded after 0": (with_field("health", {"degradedAfter": 0}), "should be greater than or equal to 1"),
     "history of 0 jobs": (with_field("history", {"jobs": 0}), "should be greater than or equal to 1"),
@@ -195,8 +170,9 @@ REFUSED_JOBS: dict[str, tuple[Patch, str]] = {
         "must be the name of a Dependency: lower-case letters, digits, '-' and '.'",
     ),
     "long target": (sync_job(target={"name": "d" * 53}), "spec.target.name: Too long: may not be more than 52"),
-    "unknown trigger": (sync_job(trigger="Cron"), 'supported values: "Manual", "Scheduled"'),
+    "unknown trigger": (sync_job(trigger="Cron"), 'supported values: "Manual", "Requested", "Scheduled"'),
     "Scheduled under another name": (sync_job(trigger="Scheduled"), SCHEDULED),
+    "Requested under another name": (sync_job(trigger="Requested"), SCHEDULED),
     "Scheduled with letters": (sync_job("shop-abcdefghij", trigger="Scheduled"), SCHEDULED),
     "Scheduled of another target": (sync_job("shopp-1700000000", trigger="Scheduled"), SCHEDULED),
     "Scheduled by generateName": (sync_job(None, trigger="Scheduled"), SCHEDULED),
@@ -229,6 +205,7 @@ def test_bad_sync_job_is_refused_with_what_to_write(cluster: ControlPlane, space
         from_url("https://[2001:db8::1]:8443/openapi"),
         from_url("https://api.example.com/x", secretRef={"name": "my.token"}, timeout="1s"),
         from_url(certSecretRef={"name": "ca"}, timeout="5m"),
+        from_url(externalRefs="SameOrigin"),
         dependency({"source": {"configMapRef": CONFIG_MAP}}),
         from_service(),
         dependency(
@@ -271,10 +248,11 @@ def _contains(stored: Any, given: Any) -> bool:
 def test_what_is_left_out_of_a_dependency_is_filled_in(cluster: ControlPlane, space: str) -> None:
     stored = apply(cluster, space, dependency(name="defaults"))
     assert stored["spec"] == {
-        "source": {"url": URL, "timeout": "60s"},
+        "source": {"url": URL, "timeout": "60s", "externalRefs": "Ignore"},
         "interval": "6h",
         "suspend": False,
         "validation": "Lenient",
+        "alerts": "Enabled",
     }
     assert stored["status"] == {"observedGeneration": -1}
 
@@ -293,129 +271,16 @@ def test_a_sync_job_is_pending_from_its_first_instant(cluster: ControlPlane, spa
     assert f"syncjob.specsync.dev/{name}" in listed.split()
 
 
-IMMUTABLE = "a SyncJob's spec can't be changed, but for cancel: create another one"
-CHANGES: dict[str, tuple[Patch, str]] = {
-    "target": ({"target": {"name": "other"}}, IMMUTABLE),
-    "trigger": ({"trigger": "Manual"}, IMMUTABLE),
-    "trigger removed": ({"trigger": None}, IMMUTABLE),
-    "activeDeadlineSeconds": ({"activeDeadlineSeconds": 70}, IMMUTABLE),
-    "activeDeadlineSeconds removed": ({"activeDeadlineSeconds": None}, IMMUTABLE),
-    "ttlSecondsAfterFinished": ({"ttlSecondsAfterFinished": 70}, IMMUTABLE),
-    "ttlSecondsAfterFinished removed": ({"ttlSecondsAfterFinished": None}, IMMUTABLE),
-    "cancel taken back": ({"cancel": False}, "cancel can't be taken back: create another SyncJob"),
-    "cancel removed": ({"cancel": None}, "cancel can't be taken back: create another SyncJob"),
-}
-
-
-@pytest.fixture(scope="module")
-def cancelled_job(cluster: ControlPlane, space: str) -> str:
-    """A job with each field set to something else than its default, then cancelled."""
-    body = sync_job("shop-1700000001", trigger="Scheduled", activeDeadlineSeconds=60, ttlSecondsAfterFinished=60)
-    apply(cluster, space, body)
-    patch_spec(cluster, space, "syncjob", "shop-1700000001", {"cancel": True})
-    return "shop-1700000001"
-
-
-def patch_spec(cluster: ControlPlane, space: str, kind: str, name: str, change: Patch) -> None:
-    words = ("patch", kind, name, "--type=merge", "--patch", json.dumps({"spec": change}))
-    cluster.kubectl(*words, namespace=space)
-
-
-@pytest.mark.parametrize("case", CHANGES)
-def test_a_sync_job_cannot_be_changed(cluster: ControlPlane, space: str, cancelled_job: str, case: str) -> None:
-    change, message = CHANGES[case]
-    with pytest.raises(KubectlError) as caught:
-        patch_spec(cluster, space, "syncjob", cancelled_job, change)
-    assert message in caught.value.stderr
-
-
-def test_an_optional_field_cannot_be_added_to_a_sync_job(cluster: ControlPlane, space: str) -> None:
-    apply(cluster, space, sync_job("plain"))
-    with pytest.raises(KubectlError) as caught:
-        patch_spec(cluster, space, "syncjob", "plain", {"ttlSecondsAfterFinished": 5})
-    assert IMMUTABLE in caught.value.stderr
-
-
-def test_metadata_of_a_sync_job_can_be_changed(cluster: ControlPlane, space: str, cancelled_job: str) -> None:
-    cluster.kubectl("annotate", "syncjob", cancelled_job, "specsync.dev/retryRequestedAt=1", namespace=space)
-    note = cluster.kubectl("get", "sjob", cancelled_job, "-o", "jsonpath={.metadata.annotations}", namespace=space)
-    assert json.loads(note)["specsync.dev/retryRequestedAt"] == "1"
-
-
-DIGEST = "sha256:" + "0" * 64
-BLOB = {"backend": "configmap", "key": DIGEST, "size": 1}
-SNAPSHOT: Patch = {
-    "apiVersion": "specsync.dev/v1alpha1",
-    "kind": "SpecSnapshot",
-    "metadata": {"name": "shop-1700000000"},
-    "spec": {
-        "dependency": "shop",
-        "jobUID": "u",
-        "previous": "shop-1600000000",
-        "title": "Shop",
-        "version": "1",
-        "format": "openapi-3.1",
-        "operations": 3,
-        "domains": ["orders"],
-        "digests": {"raw": DIGEST, "canonical": DIGEST, "short": "000000000000"},
-        "blobs": {"raw": BLOB, "canonical": BLOB, "operations": BLOB},
-        "fetchedAt": "2026-01-02T03:04:05Z",
-    },
-}
-POINTER = {"snapshot": "shop-1", "version": "1", "digest": DIGEST}
-CHANGE_SET: Patch = {
-    "apiVersion": "specsync.dev/v1alpha1",
-    "kind": "ChangeSet",
-    "metadata": {"name": "shop-1700000000"},
-    "spec": {
-        "dependency": "shop",
-        "jobUID": "u",
-        "from": POINTER,
-        "to": {**POINTER, "version": "2"},
-        "summary": {"breaking": 1, "risky": 0, "safe": 0, "kinds": {"response": 1}},
-        "truncated": True,
-        "blob": BLOB,
-    },
-}
-
-
 @pytest.mark.parametrize(
-    ("body", "change"),
+    "path",
     [
-        (SNAPSHOT, {"title": "Other"}),
-        (SNAPSHOT, {"previous": None}),
-        (SNAPSHOT, {"blobs": {"raw": {"size": 2}}}),
-        (SNAPSHOT, {"domains": []}),
-        (CHANGE_SET, {"to": {"version": "3"}}),
-        (CHANGE_SET, {"summary": {"breaking": 0}}),
-        (CHANGE_SET, {"blob": None}),
-        (CHANGE_SET, {"causes": []}),
+        "dependency",
+        "dep.spec.source.url",
+        "dep.spec.source.externalRefs",
+        "sjob.spec.cancel",
+        "snap.spec.blobs",
+        "chg.spec",
     ],
-    ids=lambda value: value.get("kind") or json.dumps(value),
-)
-def test_what_a_stage_found_cannot_be_changed(cluster: ControlPlane, space: str, body: Patch, change: Patch) -> None:
-    apply(cluster, space, body)
-    with pytest.raises(KubectlError) as caught:
-        patch_spec(cluster, space, body["kind"], body["metadata"]["name"], change)
-    assert f"a {body['kind']} is immutable" in caught.value.stderr
-
-
-def test_snapshots_and_change_sets_can_be_selected_by_dependency(cluster: ControlPlane, space: str) -> None:
-    for body in (SNAPSHOT, CHANGE_SET):
-        apply(cluster, space, body)
-        other = copy.deepcopy(body)
-        other["metadata"]["name"] = "other-1700000000"
-        other["spec"]["dependency"] = "other"
-        apply(cluster, space, other)
-    words = ("get", "snap,chg", "--field-selector", "spec.dependency=other", "-o", "name")
-    assert cluster.kubectl(*words, namespace=space).split() == [
-        "specsnapshot.specsync.dev/other-1700000000",
-        "changeset.specsync.dev/other-1700000000",
-    ]
-
-
-@pytest.mark.parametrize(
-    "path", ["dependency", "dep.spec.source.url", "sjob.spec.cancel", "snap.spec.blobs", "chg.spec"]
 )
 def test_kubectl_explains_each_field(cluster: ControlPlane, space: str, path: str) -> None:
     text = cluster.kubectl("explain", path, "--api-version=specsync.dev/v1alpha1")

@@ -25,11 +25,11 @@ def crew(
 
 
 def requests_of(crew: Crew, since: int) -> list[AuditEntry]:
-    """The operator's own requests, without the traffic of Leases and the namespaces that kopf watches."""
+    """The operator's own requests, without the traffic of Leases."""
     return [
         entry
         for entry in crew.cluster.audit_log.entries(since)
-        if entry.user_agent.startswith("specsync-") and entry.resource not in ("leases", "namespaces")
+        if entry.user_agent.startswith("specsync-") and entry.resource != "leases"
     ]
 
 
@@ -67,6 +67,24 @@ def test_an_unchanged_scheduled_sync_costs_four_writes_two_reads_and_no_list(cre
         ("get", "dependencies"): 1,
         ("get", "configmaps"): 1,
     }
+
+
+def test_a_sync_that_is_asked_for_costs_as_many_writes_as_one_that_is_due(crew: Crew) -> None:
+    crew.depend_on("api", contract("api"))
+    start(crew)
+    crew.wait_for_result("api", "Baseline")
+    mark = crew.cluster.audit_log.mark()
+    crew.request_sync("api", "now")
+    status = crew.wait_for_result("api", "Unchanged")
+    handled = {"value": "now", "job": status["lastSync"]["job"], "outcome": "Unchanged"}
+    assert status["lastHandledRequest"] == handled
+    assert crew.get("syncjobs", handled["job"])["spec"]["trigger"] == "Requested"
+    assert described([entry for entry in requests_of(crew, mark) if entry.is_write]) == [
+        ("create", "syncjobs"),
+        ("patch", "syncjobs/status"),
+        ("patch", "syncjobs/status"),
+        ("patch", "dependencies/status"),
+    ]
 
 
 def test_a_reconcile_with_nothing_to_do_writes_nothing(crew: Crew) -> None:

@@ -9,13 +9,19 @@ from typing import Any
 
 from devcluster import ControlPlane, find_binaries
 from tests.conftest import OPERATOR_NAMESPACE, PROJECT
-from tests.integration.crew import Crew
+from tests.integration.crew import Crew, contract
 from tests.integration.vendors import Vendor, serving
 from tests.unit.fetching.conftest import make_certificates
 from tests.unit.fetching.network import in_own_network
 from tests.unit.fetching.servers import forbidden_listener
+from tests.waiting import eventually
 
-ORDERS, DOCS, METADATA = "10.0.0.77", "10.0.0.78", "169.254.169.254"
+ORDERS, DOCS, PARTS, METADATA = "10.0.0.77", "10.0.0.78", "10.0.0.79", "169.254.169.254"
+OF_PARTS: dict[str, object] = {
+    "/openapi.json": {**contract("Shop"), "components": {"schemas": {"Pet": {"$ref": "schemas/pet.json"}}}},
+    "/schemas/pet.json": {"properties": {"owner": {"$ref": "owner.json#/Owner"}}},
+    "/schemas/owner.json": {"Owner": {"type": "string"}},
+}
 
 
 @contextmanager
@@ -37,7 +43,7 @@ def by_service(name: str, port: int = 8080, **more: Any) -> dict[str, Any]:
     return {"serviceRef": {"name": name, "port": port, "path": "/openapi.json", **more}}
 
 
-@in_own_network(f"{ORDERS}/32", f"{DOCS}/32", f"{METADATA}/32")
+@in_own_network(f"{ORDERS}/32", f"{DOCS}/32", f"{PARTS}/32", f"{METADATA}/32")
 def test_a_service_is_reached_at_its_cluster_ip_and_nothing_else_is() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -45,14 +51,17 @@ def test_a_service_is_reached_at_its_cluster_ip_and_nothing_else_is() -> None:
         orders = stack.enter_context(serving(Vendor(ORDERS, 8080)))
         secure = stack.enter_context(serving(Vendor(ORDERS, 8443), pem.server()))
         docs = stack.enter_context(serving(Vendor(DOCS, 8080, instead=(302, {"Location": f"http://{METADATA}/"}, b""))))
+        parts = stack.enter_context(serving(Vendor(PARTS, 8080, wanted={"X-Key": "k3y"}, files=OF_PARTS)))
         stack.enter_context(forbidden_listener(METADATA, 80))
         plane = stack.enter_context(control_plane(folder))
         for namespace in ("team-a", "team-b"):
             plane.create_namespace(namespace)
         service(plane, "team-a", "orders", ORDERS)
         service(plane, "team-a", "docs", DOCS)
-        data = {"ca.crt": base64.b64encode(pem.pem("ca.crt")).decode()}
-        plane.api.request("POST", "/api/v1/namespaces/team-a/secrets", {"metadata": {"name": "ca"}, "data": data})
+        service(plane, "team-a", "parts", PARTS)
+        for secret, key, content in (("ca", "ca.crt", pem.pem("ca.crt")), ("login", "header.X-Key", b"k3y")):
+            data = {key: base64.b64encode(content).decode()}
+            plane.api.request("POST", "/api/v1/namespaces/team-a/secrets", {"metadata": {"name": secret}, "data": data})
 
         def kubeconfig(role: str) -> Path:
             return plane.service_account_kubeconfig(OPERATOR_NAMESPACE, f"specsync-{role}")
@@ -70,6 +79,11 @@ def test_a_service_is_reached_at_its_cluster_ip_and_nothing_else_is() -> None:
         assert crew.wait_for_result("secure", "Baseline")["current"]["title"] == "Shop"
         assert secure.names == ["orders.team-a.svc"]
 
+        source = {**by_service("parts"), "externalRefs": "SameOrigin", "secretRef": {"name": "login"}}
+        crew.depend_on_source("parts", source)
+        crew.wait_for_result("parts", "Baseline")
+        assert [asked["Host"] for asked in parts.requests] == ["parts.team-a.svc:8080"] * 3
+
         asked = len(orders.requests)
         crew.depend_on_source("by-address", {"url": f"http://{ORDERS}:8080/openapi.json"})
         crew.depend_on_source("docs", by_service("docs"))
@@ -81,6 +95,10 @@ def test_a_service_is_reached_at_its_cluster_ip_and_nothing_else_is() -> None:
 
         crew.namespace = "team-b"  # no Service of another namespace is in reach
         crew.depend_on_source("orders", by_service("orders"))
-        error = crew.wait_for_result("orders", "Failed")["lastSync"]["error"]
-        assert error["reason"] == "ServiceNotFound"
+
+        def first_error() -> Any:  # it is looked for again, for a minute
+            [job] = crew.jobs_of("orders")
+            return job["status"].get("error")
+
+        assert eventually(first_error, timeout=30)["reason"] == "ServiceNotFound"
         assert len(orders.requests) == asked

@@ -172,8 +172,8 @@ def test_the_roles_of_the_deployments_are_commands(built: Built, role: str) -> N
 
 def test_all_requirements_load_in_the_image(built: Built) -> None:
     modules = (
-        "aiohttp, brotli, certifi, httpcore, jsonschema_rs, kopf, kubernetes, msgspec, yaml, structlog, uvloop, "
-        "xxhash, yaml_rs, zstandard, specsync.resources"
+        "aiohttp, brotli, certifi, httpcore, jsonschema_rs, kubernetes, msgspec, obstore, "
+        "prometheus_client, structlog, uvloop, xxhash, yaml, yaml_rs, zstandard, aiosmtplib, specsync.resources"
     )
     done = run_in_image(built, "python", "-c", f"import sys, {modules}; print(sys.prefix)")
     assert done.returncode == 0, done.stderr

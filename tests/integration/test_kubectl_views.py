@@ -291,6 +291,7 @@ def test_a_change_set_in_one_line(cluster: ControlPlane, space: str) -> None:
         "BREAKING": "0",
         "RISKY": "2",
         "SAFE": "0",
+        "ACKED": "",
     }
 
 

@@ -114,11 +114,17 @@ def image_user() -> str:
 
 # --- who may do what ---
 
-VIEW = rights("get list watch", GROUP, "dependencies", "syncjobs", "specsnapshots", "changesets") | rights(
-    "get", GROUP, "dependencies/status", "syncjobs/status"
+FOUND = ("specsnapshots", "changesets", "alertdeliveries")
+VIEW = rights(
+    "get list watch", GROUP, "dependencies", "syncjobs", "alertchannels", "alertpreferences", *FOUND
+) | rights("get", GROUP, "dependencies/status", "syncjobs/status", "alertchannels/status", "alertdeliveries/status")
+WRITTEN = ("dependencies", "syncjobs", "alertchannels", "alertpreferences")
+# The annotation that asks for a delivery again, and a change set's triage: all else of them is immutable.
+EDIT = rights("create update patch delete deletecollection", GROUP, *WRITTEN) | rights(
+    "update patch", GROUP, "alertdeliveries"
 )
-EDIT = rights("create update patch delete deletecollection", GROUP, "dependencies", "syncjobs")
-ADMIN = rights("delete deletecollection", GROUP, "specsnapshots", "changesets")
+TRIAGE = rights("update patch", GROUP, "changesets")
+ADMIN = rights("delete deletecollection", GROUP, *FOUND)
 
 
 @pytest.mark.parametrize(("role", "expected"), [("controller", CONTROLLER), ("worker", WORKER)])
@@ -146,6 +152,11 @@ def test_the_operator_may_what_it_needs_and_no_more(
         ("worker", "list configmaps", "no"),
         ("worker", "delete specsnapshots.specsync.dev", "no"),
         ("worker", "patch changesets.specsync.dev", "no"),
+        ("worker", "patch alertdeliveries.specsync.dev --subresource=status", "yes"),
+        ("worker", "patch alertdeliveries.specsync.dev", "no"),
+        ("worker", "patch alertchannels.specsync.dev", "no"),
+        ("worker", "delete alertdeliveries.specsync.dev", "no"),
+        ("controller", "patch changesets.specsync.dev", "no"),
         ("worker", "update leases.coordination.k8s.io", "no"),
     ],
 )
@@ -167,8 +178,8 @@ def _said(cluster: ControlPlane, *words: str, namespace: str) -> str:
     ("roles", "expected"),
     [
         (["view"], VIEW),
-        (["view", "edit"], VIEW | EDIT),
-        (["view", "edit", "admin"], VIEW | EDIT | ADMIN),
+        (["view", "triage", "edit"], VIEW | TRIAGE | EDIT),
+        (["view", "triage", "edit", "admin"], VIEW | TRIAGE | EDIT | ADMIN),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",
 )

@@ -135,6 +135,29 @@ def test_strict_counts_at_once_for_a_document_that_has_not_changed(user: User, d
     assert user.names("chg") == set()
 
 
+def test_a_reference_to_nothing_is_reported_and_the_rest_is_monitored(user: User, documents: Documents) -> None:
+    def with_dangling(**options: Any) -> dict[str, Any]:
+        order = {"properties": {"item": {"$ref": "#/components/schemas/Gone"}}}
+        return {**contract("Shop", **options), "components": {"schemas": {"Order": order}}}
+
+    path = path_for(user)
+    user.depend_on("shop", documents.publish(path, with_dangling()))
+    user.wait("dep/shop", "Ready")
+    condition = user.condition("dep/shop", "SpecValid")
+    assert (condition["status"], condition["reason"]) == ("False", "Defects")
+    place = "/components/schemas/Order/properties/item/$ref"
+    assert f'1 error: {place}: "#/components/schemas/Gone" isn\'t in the document' in condition["message"]
+    documents.publish(path, with_dangling(version="2", fields=2))
+    user.sync("shop", "Changed")
+    assert user.get("dep/shop")["status"]["lastChange"]["breaking"] == 1
+
+    user.patch("dep/shop", validation="Strict")
+    user.wait("dep/shop", "condition=Ready=false")
+    ready = user.condition("dep/shop", "Ready")
+    assert ready["reason"] == "Invalid"
+    assert place in ready["message"]
+
+
 def test_warnings_are_no_errors(user: User, documents: Documents) -> None:
     document = contract("Shop")
     document["components"] = {"schemas": {"Size": {"type": "integer", "default": "large"}}}

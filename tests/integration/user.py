@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from devcluster import ControlPlane, KubectlError
@@ -13,6 +16,9 @@ _PLURALS = {
     "sjob": "/apis/specsync.dev/v1alpha1/namespaces/{}/syncjobs",
     "snap": "/apis/specsync.dev/v1alpha1/namespaces/{}/specsnapshots",
     "chg": "/apis/specsync.dev/v1alpha1/namespaces/{}/changesets",
+    "achan": "/apis/specsync.dev/v1alpha1/namespaces/{}/alertchannels",
+    "apref": "/apis/specsync.dev/v1alpha1/namespaces/{}/alertpreferences",
+    "adel": "/apis/specsync.dev/v1alpha1/namespaces/{}/alertdeliveries",
     "cm": "/api/v1/namespaces/{}/configmaps",
     "events": "/api/v1/namespaces/{}/events",
 }
@@ -51,6 +57,14 @@ class User:
             stdin = {"apiVersion": "v1", "kind": "List", "items": stdin}
         text = None if stdin is None else json.dumps(stdin)
         return self._cluster.kubectl(*words, namespace=self.namespace, stdin=text)
+
+    def specsync(self, *words: str) -> str:
+        """The output of a command of specsync that talks to the cluster, as its administrator."""
+        program = Path(sys.executable).parent / "specsync"
+        command = [str(program), *words, "-n", self.namespace, "--kubeconfig", str(self._cluster.kubeconfig)]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert outcome.returncode == 0, outcome.stderr
+        return outcome.stdout
 
     def refused(self, *words: str, stdin: Any = None) -> str:
         """What kubectl says where it is refused."""

@@ -18,6 +18,8 @@ NEVER_SHOWN = "s3cret"  # in each value that no object, event or log may hold
 class Vendor:
     """Answers with a document to who shows ``wanted``, and with ``instead`` (status, headers, body) where it is given.
 
+    Other documents by path, to the same, are in ``files``.
+
     Or has no end to its answers, by path, as ``endless`` has it.
 
     Counts what it is asked, and under which names (SNI).
@@ -28,6 +30,7 @@ class Vendor:
     scheme: str = "http"
     wanted: dict[str, str] = field(default_factory=dict)
     instead: tuple[int, dict[str, str], bytes] | None = None
+    files: dict[str, object] = field(default_factory=dict)
     endless: dict[str, Endless] = field(default_factory=dict)
     requests: list[Mapping[str, str]] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
@@ -50,7 +53,8 @@ def serving(vendor: Vendor, tls: ssl.SSLContext | None = None) -> Iterator[Vendo
                 self.never_end(answer)
                 return
             granted = all(self.headers.get(name) == value for name, value in vendor.wanted.items())
-            document = json.dumps(contract("Shop")).encode()
+            path = self.path.partition("?")[0]
+            document = json.dumps(vendor.files[path] if path in vendor.files else contract("Shop")).encode()
             status, headers, body = vendor.instead or ((200, {}, document) if granted else (401, {}, b"{}"))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():

@@ -5,16 +5,15 @@ from typing import Any
 
 from specsync.resources import Dependency, SyncJob
 from specsync.resources.dependency import (
-    ConfigMapKeyReference,
     DependencySpec,
     DependencyStatus,
     Health,
     SnapshotInfo,
-    Source,
     SyncError,
 )
 from specsync.resources.meta import ObjectMeta
 from specsync.resources.reasons import Reason
+from specsync.resources.source import ConfigMapKeyReference, Source
 from specsync.resources.syncjob import (
     Claim,
     DiffOutput,

@@ -64,6 +64,23 @@ def test_who_may_claim(found: SyncJob, free: bool) -> None:
     assert is_free(found, "me", cast(Roster, Dead("dead")), NOW) is free
 
 
+@pytest.mark.parametrize(
+    ("found", "takeovers"),
+    [
+        (job(), 0),
+        (job(claim=Claim(worker="", epoch=4, takeovers=2)), 0),  # handed back, or failed: its worker lived
+        (job("Running", claim=Claim(worker="dead", epoch=4)), 1),
+        (job("Running", claim=Claim(worker="dead", epoch=4, takeovers=2)), 3),
+        (job("Running", claim=Claim(worker="me", epoch=4, takeovers=2)), 2),
+    ],
+)
+def test_takeovers_from_dead_workers_are_counted(found: SyncJob, takeovers: int) -> None:
+    claimed = asyncio.run(claim(Server(found).client, found, "me"))
+    assert claimed is not None
+    assert claimed.status.claim is not None
+    assert (claimed.status.claim.worker, claimed.status.claim.takeovers) == ("me", takeovers)
+
+
 NO_ANSWER = ApiError(0, "NoAnswer", "no answer")
 REFUSED = Invalid(422, "Invalid", "the server rejected our request")
 
@@ -162,6 +179,11 @@ def test_a_claim_that_was_not_carried_out_is_not_held() -> None:
 def test_an_own_older_claim_is_not_taken_for_the_new_one() -> None:
     server = Server(held("me", epoch=1), NO_ANSWER)
     assert asyncio.run(claim(server.client, cast(SyncJob, server.stored), "me")) is None
+
+
+def test_a_job_that_an_own_claim_of_the_same_number_has_ended_is_not_claimed() -> None:
+    server = Server(held("me", epoch=1, phase="Succeeded"), NO_ANSWER)
+    assert asyncio.run(claim(server.client, job(), "me")) is None
 
 
 def test_a_write_is_fenced_by_uid_phase_worker_and_epoch() -> None:

@@ -4,10 +4,11 @@ import datetime as dt
 
 import pytest
 
-from specsync.controller.due import effective_interval, next_due, requested_job_name, scheduled_job_name
+from specsync.controller.due import effective_interval, is_of_a_wrong_clock, next_due, scheduled_job_name
 from specsync.resources import Dependency
-from specsync.resources.dependency import ConfigMapKeyReference, DependencySpec, DependencyStatus, Source
+from specsync.resources.dependency import DependencySpec, DependencyStatus
 from specsync.resources.meta import ObjectMeta
+from specsync.resources.source import ConfigMapKeyReference, Source
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -47,8 +48,7 @@ def test_a_scheduled_job_is_named_after_the_stored_due_time() -> None:
     assert scheduled_job_name(dependency()) is None
 
 
-def test_a_requested_job_is_named_after_the_value() -> None:
-    first, second = requested_job_name(dependency(), "1"), requested_job_name(dependency(), "2")
-    assert first == requested_job_name(dependency(), "1")
-    assert first != second
-    assert first.startswith("petstore-r")
+def test_a_due_time_that_only_a_wrong_clock_can_have_written_is_known_as_such() -> None:
+    found = dependency("10m")
+    assert not is_of_a_wrong_clock(found, next_due(found, START, 60.0), 60.0, START)
+    assert is_of_a_wrong_clock(found, START + dt.timedelta(hours=1), 60.0, START)

@@ -10,6 +10,7 @@ from specsync.controller.retention import (
     next_expiry,
     surplus_change_sets,
     surplus_jobs,
+    surplus_orphans,
     surplus_snapshots,
 )
 from specsync.resources import SpecSnapshot, SyncJob
@@ -87,12 +88,60 @@ def test_the_newest_change_sets_are_kept_and_the_last_one_in_any_case() -> None:
     owner = dependency(
         status=DependencyStatus(last_change=LastChange(change_set="shop-1")), history=History(change_sets=2)
     )
-    assert names(surplus_change_sets(owner, [change_set(n) for n in (3, 1, 4, 2)])) == ["shop-2"]
+    assert names(surplus_change_sets(owner, [change_set(n) for n in (3, 1, 4, 2)], at(100))) == ["shop-2"]
 
 
 def test_baseline_current_and_what_a_kept_change_set_refers_to_are_kept() -> None:
     status = DependencyStatus(baseline=snapshot_info("shop-0"), current=snapshot_info("shop-9"))
     owner = dependency(status=status, history=History(snapshots=2))
     snapshots = [snapshot(number) for number in range(10)]
-    surplus = surplus_snapshots(owner, snapshots, [change_set(4)])
+    surplus = surplus_snapshots(owner, snapshots, [change_set(4)], at(100))
     assert sorted(names(surplus)) == ["shop-1", "shop-2", "shop-5", "shop-6", "shop-7"]
+
+
+def test_the_predecessor_of_the_current_snapshot_is_kept_for_a_change_set_that_is_not_known_yet() -> None:
+    status = DependencyStatus(baseline=snapshot_info("shop-0"), current=snapshot_info("shop-9"))
+    owner = dependency(status=status, history=History(snapshots=2, max_age_days=1))
+    snapshots = [snapshot(number) for number in range(10)]
+    current = snapshots[9]
+    snapshots[9] = replace(current, spec=replace(current.spec, previous="shop-8"))
+    assert sorted(names(surplus_snapshots(owner, snapshots, [], at(10 * DAY)))) == [f"shop-{n}" for n in range(1, 8)]
+
+
+DAY = 24 * 60  # minutes
+
+
+def test_by_age_goes_what_the_count_would_keep_but_never_what_is_in_use() -> None:
+    status = DependencyStatus(
+        baseline=snapshot_info("shop-0"),
+        current=snapshot_info("shop-3"),
+        last_change=LastChange(change_set="shop-3"),
+        last_sync=LastSync(job="shop-1", job_uid="uid-shop-1"),
+    )
+    owner = dependency(status=status, history=History(max_age_days=2))
+    assert surplus_change_sets(owner, [change_set(n) for n in (1, 2, 3)], at(2 * DAY)) == []
+    change_sets = [change_set(n) for n in (1, 2, 3)]
+    assert names(surplus_change_sets(owner, change_sets, at(2 * DAY + 1.5))) == ["shop-1"]
+    assert sorted(names(surplus_change_sets(owner, change_sets, at(9 * DAY)))) == ["shop-1", "shop-2"]
+    snapshots = [snapshot(number) for number in range(4)]
+    assert names(surplus_snapshots(owner, snapshots, [change_set(3)], at(9 * DAY))) == ["shop-1"]
+    _, expired = surplus_jobs(owner, jobs(3), at(9 * DAY))
+    assert names(expired) == ["shop-0", "shop-2"]
+    assert surplus_jobs(owner, jobs(3), at(DAY)) == ([], [])
+
+
+def test_jobs_without_a_dependency_go_after_a_day_and_beyond_ten() -> None:
+    assert surplus_orphans(jobs(10), at(DAY)) == []
+    assert names(surplus_orphans(jobs(12), at(20))) == ["shop-1", "shop-0"]
+    assert names(surplus_orphans(jobs(3), at(DAY + 1.5))) == ["shop-1", "shop-0"]
+    assert names(surplus_orphans([with_ttl(job("shop-1", ended=1), 60), job("shop-2", ended=2)], at(3))) == ["shop-1"]
+    assert surplus_orphans([job("shop-1", "Running")], at(9 * DAY)) == []
+
+
+def test_the_predecessors_of_other_snapshots_are_not_kept() -> None:
+    status = DependencyStatus(baseline=snapshot_info("shop-0"), current=snapshot_info("shop-9"))
+    snapshots = [snapshot(number) for number in range(10)]
+    chain = [replace(s, spec=replace(s.spec, previous=f"shop-{n - 1}")) for n, s in enumerate(snapshots) if n]
+    owner = dependency(status=status, history=History(snapshots=2))
+    surplus = surplus_snapshots(owner, [snapshots[0], *chain], [change_set(6)], at(100))
+    assert sorted(names(surplus)) == ["shop-1", "shop-2", "shop-3", "shop-4", "shop-7"]

@@ -8,13 +8,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from specsync.blobs.store import BlobCorrupted, BlobMissing, digest_of
+from specsync.blobs.store import BlobCorrupted, BlobMissing, BlobStoreError, digest_of
 from specsync.kube.client import NotFound
 from specsync.resources.blobref import BlobRef
 from specsync.resources.meta import ObjectMeta
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
-from specsync.resources.syncjob import Base, DiffOutput, NormalizeOutput, SyncJob, SyncJobSpec, Target
+from specsync.resources.syncjob import Base, Damage, FetchOutput, NormalizeOutput, SyncJob, SyncJobSpec, Target
 from specsync.stages import diff
 from specsync.stages.contract import StageContext, StageError
 from specsync.stages.engine import DocumentEngine, DocumentError, PartMissing
@@ -100,16 +100,20 @@ def snapshot(form: bytes) -> Any:
     return SimpleNamespace(spec=spec)
 
 
-def run(blobs: Blobs, answer: Any = None, form: bytes = OLD) -> Any:
+def run(blobs: Blobs, answer: Any = None, form: bytes = OLD, **fetched: Any) -> Any:
     job = SyncJob(metadata=ObjectMeta(name="shop-2", uid="u"), spec=SyncJobSpec(target=Target(name="shop")))
     status = msgspec.structs.replace(job.status, base=Base(snapshot="shop-1", digest=digest_of(form)))
+    outputs = {
+        "fetch": FetchOutput(source_digest=digest_of(b""), raw_digest=digest_of(NEW_RAW), **fetched),
+        "normalize": NormalizeOutput(canonical_digest=digest_of(NEW), canonical=ref(NEW)),
+    }
     context = SimpleNamespace(
         client=Client(answer or snapshot(form)),
         blobs=blobs,
         engine=Engine(),
         namespace="team",
         job=msgspec.structs.replace(job, status=status),
-        output=lambda stage, type_: NormalizeOutput(canonical_digest=digest_of(NEW), canonical=ref(NEW)),
+        output=lambda stage, type_: outputs[stage],
     )
     return asyncio.run(diff.run(cast(StageContext, context)))
 
@@ -123,9 +127,27 @@ def test_two_forms_are_compared() -> None:
     assert_found(run(Blobs(OLD, NEW)))
 
 
-@pytest.mark.parametrize("error", [BlobMissing("gone"), BlobCorrupted("damaged")])
-def test_a_lost_form_is_made_anew_from_its_document(error: Exception) -> None:
-    assert_found(run(Blobs(OLD_RAW, NEW, lost=error)))
+def test_other_references_that_are_followed_are_no_change_of_the_contract() -> None:
+    result = run(Blobs(OLD, NEW), external_refs="SameOrigin", files=3)
+    assert result.ends == "Baseline"
+    assert "spec.source.externalRefs was changed" in result.message
+    # With one file it makes no difference.
+    assert_found(run(Blobs(OLD, NEW), external_refs="SameOrigin", files=1))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(BlobMissing("gone"), "BlobMissing"), (BlobCorrupted("damaged"), "BlobCorrupted")]
+)
+def test_a_lost_form_is_made_anew_from_its_document(error: Exception, reason: str) -> None:
+    result = run(Blobs(OLD_RAW, NEW, lost=error))
+    assert_found(result)
+    assert result.output.damage.reason == reason
+
+
+def test_a_store_that_does_not_answer_is_no_lost_base() -> None:
+    failure = BlobStoreError(Reason.BLOB_STORE_UNAVAILABLE, "the object store didn't answer in time")
+    with pytest.raises(BlobStoreError):
+        run(Blobs(NEW, lost=failure))
 
 
 def test_a_form_of_another_version_is_made_anew_from_its_document() -> None:
@@ -142,7 +164,9 @@ def test_a_form_of_another_version_is_made_anew_from_its_document() -> None:
 def test_with_nothing_left_to_compare_with_there_is_a_new_baseline(blobs: Blobs, answer: Any, why: str) -> None:
     result = run(blobs, answer)
     assert (result.ends, result.message) == ("Baseline", f"a new baseline: {why}")
-    assert result.output == DiffOutput(breaking=0, risky=0, safe=0)
+    assert (result.output.breaking, result.output.risky, result.output.safe) == (0, 0, 0)
+    lost = Damage(snapshot="shop-1", reason="BlobMissing", message="content of SpecSnapshot shop-1: gone")
+    assert result.output.damage == (None if answer else lost)
 
 
 def test_the_jobs_own_content_that_is_lost_fails_the_job() -> None:

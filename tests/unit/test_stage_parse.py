@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from specsync.blobs.store import digest_of
-from specsync.resources.dependency import DependencySpec, Source
+from specsync.resources.dependency import DependencySpec
 from specsync.resources.reasons import Reason
+from specsync.resources.source import Source
 from specsync.resources.syncjob import FetchOutput, Judgement, ParseOutput
 from specsync.stages import parse
 from specsync.stages.contract import Load, StageContext, StageError

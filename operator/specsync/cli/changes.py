@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from specsync.blobs.configmap import ConfigMapBlobs
-from specsync.blobs.store import BlobError
+from specsync.blobs.store import BlobError, BlobStore
+from specsync.cli.blobstore import add_reading_arguments, readers_stores
 from specsync.cli.reading import add_connection_arguments, find, run_reading
 from specsync.cli.terminal import has_color, text_width, write
 from specsync.diffing import Comparison
+from specsync.diffing.plain import plain
 from specsync.diffing.report import text
-from specsync.diffing.report.plain import plain
 from specsync.kube.client import ApiError, KubeClient
 from specsync.resources import ChangeSet
 from specsync.resources.changeset import ChangeSetSpec, SnapshotPointer
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help=f"name all operations that a change reaches, not only {_FEW}"
     )
+    add_reading_arguments(parser)
     add_connection_arguments(parser)
 
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def read(client: KubeClient, namespace: str) -> bytes:
         change_set = await find(client, ChangeSet, namespace, options.name, _latest)
-        comparison = await _comparison(client, namespace, change_set.spec)
+        comparison = await _comparison(readers_stores(client, options), namespace, change_set.spec)
         if options.output == "json":
             return _as_json(change_set, comparison)
         most = sys.maxsize if options.all else _FEW
@@ -55,11 +56,11 @@ def _latest(status: DependencyStatus) -> str | None:
     return status.last_change.change_set if status.last_change else None
 
 
-async def _comparison(client: KubeClient, namespace: str, spec: ChangeSetSpec) -> Comparison:
+async def _comparison(stores: BlobStore, namespace: str, spec: ChangeSetSpec) -> Comparison:
     """The whole comparison: from the blob where the ChangeSet itself holds a part only."""
     if spec.blob is not None:
         try:
-            return msgspec.json.decode(await ConfigMapBlobs(client).get(namespace, spec.blob), type=Comparison)
+            return msgspec.json.decode(await stores.get(namespace, spec.blob), type=Comparison)
         except (ApiError, BlobError) as error:
             shown = f"{len(spec.causes)} causes and {len(spec.events)} events that the ChangeSet itself holds"
             print(f"specsync changes: {error}; these are the {shown}.", file=sys.stderr)

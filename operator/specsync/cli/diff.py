@@ -7,7 +7,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
-from specsync.cli.terminal import fail, has_color, text_width, write
+from specsync.cli.terminal import RawHelpFormatter, fail, has_color, text_width, write
 
 if TYPE_CHECKING:
     from specsync.cli.documents import SourceText
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Compare two OpenAPI documents (Swagger 2.0, OpenAPI 3.0 to 3.2; JSON or YAML):\n"
         "what changed, what was edited to change it, and whether it breaks clients."
     )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = RawHelpFormatter
     parser.epilog = _EPILOG
     source = "a file, an http(s) URL, or - for standard input"
     parser.add_argument("old", metavar="OLD", help=f"the older document: {source}")
@@ -78,8 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--witness",
         action="store_true",
-        help="look for a value that shows each breaking change: one document accepts it, the other refuses "
-        "it; shown in text, json and yaml",
+        help="look for a value that shows each breaking change: one document accepts it, the other refuses it",
+    )
+    parser.add_argument(
+        "--external-refs",
+        choices=("follow", "ignore"),
+        default="follow",
+        help="whether a $ref into another file is followed (the default): to files of the same folder tree, to URLs of "
+        "the same origin; nothing is where one document comes from standard input",
     )
     parser.add_argument("--all", action="store_true", help="in text: name all operations that an edit reaches")
 
@@ -116,12 +122,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _import_msgspec()
     from specsync.cli.documents import Unreadable, canonical_pair, read_sources
 
     if options.old == "-" and options.new == "-":
         return fail("diff", "OLD and NEW can't both be -; give a file for one of them.", _FAILED)
     try:
-        old, new = read_sources(options.old, options.new)
+        old, new = read_sources(options.old, options.new, follow=options.external_refs == "follow")
         documents = canonical_pair(old, new, meanwhile=_import_engine)
     except Unreadable as error:
         return fail("diff", str(error), _FAILED)
@@ -139,12 +146,27 @@ def _run(options: argparse.Namespace) -> int:
             comparison = _selected(options, comparison, *documents)
         except ValueError as error:
             return fail("diff", str(error), _FAILED)
+    if any(document.format == "swagger-2.0" for document in documents):
+        from specsync.diffing.swagger2 import with_own_pointers
+
+        comparison = with_own_pointers(comparison, *documents)
     try:
         write(_report(options, comparison, (old, new), documents))
     except OSError as error:
         return fail("diff", f"the report can't be written to standard output: {error.strerror or error}.", _FAILED)
     found = comparison.summary.breaking or (options.fail_on == "risky" and comparison.summary.risky)
     return _FOUND if options.fail_on and found else _COMPARED
+
+
+def _import_msgspec() -> None:
+    """msgspec looks for `typing_extensions`, which takes 6 ms to import, and has from `typing` all that it needs."""
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # as if it weren't installed
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
 
 
 def _import_engine() -> None:
@@ -205,8 +227,10 @@ def _located(
 ) -> bytes:
     from specsync.diffing.report.lines import find_lines
     from specsync.diffing.report.places import Places
+    from specsync.openapi.bundle import own_text
 
-    places = Places(comparison, (texts[0].name, texts[0].data), (texts[1].name, texts[1].data), find_lines)
+    before, after = ((text.name, own_text(text.data)) for text in texts)
+    places = Places(comparison, before, after, find_lines)
     if options.output == "sarif":
         from specsync.diffing.report.sarif import sarif
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from specsync.cli.documents import SourceText, Unreadable
+from specsync.cli.documents import SourceText, Unreadable, may_refer_to_files
+from specsync.cli.files import Joining
 from specsync.fetching.addresses import METADATA_ADDRESSES
 from specsync.fetching.client import Fetcher
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Exceptions, Guard
 from specsync.fetching.redact import redact_url
-from specsync.fetching.request import FetchRequest
+from specsync.fetching.request import FetchRequest, FetchResult
 from specsync.openapi.load import DEFAULT_LIMITS
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
@@ -19,14 +20,17 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _METADATA = frozenset(map(str, METADATA_ADDRESSES))
 
 
-def download(urls: list[str]) -> dict[str, SourceText]:
-    """The documents at these URLs, by URL. Raises ``Unreadable`` for the first that can't be had."""
-    return asyncio.run(_download(list(dict.fromkeys(urls))))
+def download(urls: list[str], *, follow: bool = True) -> dict[str, SourceText]:
+    """The documents at these URLs, by URL; with ``follow``, joined with the files of their origin that they refer to.
+
+    Raises ``Unreadable`` for the first that can't be had.
+    """
+    return asyncio.run(_download(list(dict.fromkeys(urls)), follow=follow))
 
 
-async def _download(urls: list[str]) -> dict[str, SourceText]:
+async def _download(urls: list[str], *, follow: bool) -> dict[str, SourceText]:
     async with Fetcher(_guard(urls)) as fetcher:
-        found = await asyncio.gather(*(_fetch(fetcher, url) for url in urls), return_exceptions=True)
+        found = await asyncio.gather(*(_fetch(fetcher, url, follow=follow) for url in urls), return_exceptions=True)
     for result in found:
         if isinstance(result, BaseException):
             raise result
@@ -47,15 +51,26 @@ def _guard(urls: list[str]) -> Guard:
     return Guard(Exceptions(frozenset(hosts), Exceptions.parse(cidrs=_EVERYWHERE).networks))
 
 
-async def _fetch(fetcher: Fetcher, url: str) -> SourceText:
+async def _fetch(fetcher: Fetcher, url: str, *, follow: bool) -> SourceText:
     shown = redact_url(url)
     if "@" in urlsplit(url).netloc:
         raise Unreadable(f"{shown}: user names and passwords in URLs aren't sent; get it by other means and give - .")
+    result = await _get(fetcher, url, shown, DEFAULT_LIMITS.max_bytes)
+    data = result.body
+    if follow and may_refer_to_files(data):
+        joining = Joining(shown, result.final_url, data)
+        while wanted := joining.next_file():
+            found = await _get(fetcher, wanted.uri, f"{shown}: the $ref at {wanted.place}", joining.bytes_left)
+            joining.add(wanted, found.body)
+        data = joining.data
+    return SourceText(shown, data)
+
+
+async def _get(fetcher: Fetcher, url: str, shown: str, max_bytes: int) -> FetchResult:
     try:
-        result = await fetcher.fetch(FetchRequest(url=url, max_bytes=DEFAULT_LIMITS.max_bytes))
+        return await fetcher.fetch(FetchRequest(url=url, max_bytes=max_bytes))
     except FetchError as error:
         raise Unreadable(_reason(error, shown)) from None
-    return SourceText(shown, result.body)
 
 
 def _reason(error: FetchError, shown: str) -> str:

@@ -5,10 +5,14 @@ Each command's module is imported only when it is the one that was asked for: `s
 
 import argparse
 import contextlib
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from specsync.cli.terminal import HelpFormatter, RawHelpFormatter
 
 # command → (module, one line of help)
 COMMANDS = {
@@ -20,27 +24,21 @@ COMMANDS = {
     "rules": ("specsync.cli.rules", "list what counts as a change, and how severe it is"),
     "snapshot": ("specsync.cli.snapshot", "show what a SpecSnapshot holds"),
     "changes": ("specsync.cli.changes", "show what a ChangeSet holds"),
+    "alerts": ("specsync.cli.alerts", "say who is told of a ChangeSet and why, or that you know of it"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a command and exits with its code; 2 for a wrong call."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="specsync",
-        description="Watches the API contracts a team depends on.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="commands:\n" + "\n".join(f"  {name:<11} {text}" for name, (_, text) in COMMANDS.items()),
-        usage="specsync COMMAND [OPTIONS]",
-    )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below; COMMAND --help says more")
-    if not arguments:
-        parser.print_help()
-        raise SystemExit(2)
-    command = parser.parse_args(arguments[:1]).command
+    if not arguments or arguments[0] not in COMMANDS:
+        _explain(arguments)
+    command = arguments[0]
     module_name, text = COMMANDS[command]
-    module = importlib.import_module(module_name)
-    command_parser = argparse.ArgumentParser(prog=f"specsync {command}", description=text[0].upper() + text[1:] + ".")
+    module = _imported(module_name)
+    command_parser = argparse.ArgumentParser(
+        prog=f"specsync {command}", description=text[0].upper() + text[1:] + ".", formatter_class=HelpFormatter
+    )
     module.add_arguments(command_parser)
     options = command_parser.parse_args(arguments[1:])
     options.command = command
@@ -52,6 +50,34 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stderr.flush()
         os._exit(code)
     raise SystemExit(code)
+
+
+def _imported(name: str) -> Any:
+    """A module and all that it needs: without looking for garbage meanwhile, for there is none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _explain(arguments: list[str]) -> NoReturn:
+    """What there is to call, to someone who asks for it or calls something else."""
+    parser = argparse.ArgumentParser(
+        prog="specsync",
+        description="Watches the API contracts a team depends on.",
+        formatter_class=RawHelpFormatter,
+        epilog="commands:\n" + "\n".join(f"  {name:<11} {text}" for name, (_, text) in COMMANDS.items()),
+        usage="specsync COMMAND [OPTIONS]",
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below; COMMAND --help says more")
+    if not arguments:
+        parser.print_help()
+        raise SystemExit(2)
+    parser.parse_args(arguments[:1])  # ends the process
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from specsync.blobs.store import BlobError
+from specsync.blobs.store import BlobError, BlobStoreError
 from specsync.cli.terminal import fail
 from specsync.kube.client import ApiError, KubeClient, NotFound
 from specsync.kube.connection import ConnectionError, context_namespace
@@ -14,6 +14,8 @@ from specsync.resources.dependency import DependencyStatus
 from specsync.resources.meta import Resource
 
 R = TypeVar("R", bound=Resource)
+
+_VERIFY = "kubectl annotate --overwrite dep/NAME specsync.dev/requestedAt=verify-$(date +%s)"
 
 # `dep/petstore` in place of an object's name: the latest one of that Dependency.
 _OF_DEPENDENCY = ("dep/", "dependency/", "dependencies/")
@@ -36,8 +38,10 @@ def run_reading(options: argparse.Namespace, read: Callable[[KubeClient, str], A
         return fail(command, str(error), 2)
     except NothingYet as error:
         return fail(command, str(error))
+    except BlobStoreError as error:
+        return fail(command, _store_error(error))
     except BlobError as error:
-        return fail(command, f"{error}. Ask for another sync of the Dependency: it stores the content anew.")
+        return fail(command, f"{error}. Ask for another sync that looks at it, and stores the latest anew: {_VERIFY}")
     except ApiError as error:
         return fail(command, _api_error(error))
 
@@ -96,6 +100,13 @@ async def _get(client: KubeClient, kind: type[R], namespace: str, name: str) -> 
             f"{definition.kind} {name} doesn't exist in namespace {namespace}; list what is there with: "
             f"kubectl get {definition.short_name} -n {namespace}"
         ) from None
+
+
+def _store_error(error: BlobStoreError) -> str:
+    return (
+        f"{error}. An object store is read with your own credentials: give its address as --blob-store or "
+        "SPECSYNC_BLOB_STORE (whoever runs the operator knows it), and the credentials by the environment."
+    )
 
 
 def _api_error(error: ApiError) -> str:

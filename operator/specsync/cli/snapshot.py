@@ -5,10 +5,12 @@ import textwrap
 
 import msgspec
 
-from specsync.blobs.configmap import ConfigMapBlobs, blob_name
+from specsync.blobs.configmap import blob_name
+from specsync.blobs.location import CONFIGMAP
+from specsync.cli.blobstore import add_reading_arguments, readers_stores
 from specsync.cli.reading import add_connection_arguments, find, run_reading
 from specsync.cli.terminal import has_color, table_width, text_width, write
-from specsync.diffing.report.plain import plain
+from specsync.diffing.plain import plain
 from specsync.kube.client import KubeClient
 from specsync.openapi.canonical import OperationSummary
 from specsync.openapi.validation import Report
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Show what a SpecSnapshot holds. show: what it is and where its content is; operations: the list of its "
         "operations; findings: where it breaks the OpenAPI specification; raw: the document as it was served, "
-        "byte by byte."
+        "byte by byte; with the files that it refers to, where those were fetched, a tar archive."
     )
     parser.add_argument(
         "view",
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to show",
     )
     parser.add_argument("name", metavar="NAME", help="the SpecSnapshot's name, or dep/NAME: that Dependency's latest")
+    add_reading_arguments(parser)
     add_connection_arguments(parser)
 
 
@@ -42,15 +45,15 @@ def run(options: argparse.Namespace) -> int:
 
     async def read(client: KubeClient, namespace: str) -> bytes:
         snapshot = await find(client, SpecSnapshot, namespace, options.name, _current)
-        blobs = snapshot.spec.blobs
+        stores, blobs = readers_stores(client, options), snapshot.spec.blobs
         if options.view == "raw":
-            return await ConfigMapBlobs(client).get(namespace, blobs.raw)
+            return await stores.get(namespace, blobs.raw)
         if options.view == "show":
             return _as_json(snapshot) if options.output == "json" else _description(snapshot).encode()
         if options.view == "findings":
-            content = await ConfigMapBlobs(client).get(namespace, blobs.findings) if blobs.findings else None
+            content = await stores.get(namespace, blobs.findings) if blobs.findings else None
             return _findings(snapshot, content, as_json=options.output == "json")
-        content = await ConfigMapBlobs(client).get(namespace, blobs.operations)
+        content = await stores.get(namespace, blobs.operations)
         if options.output == "json":
             return msgspec.json.format(content, indent=2) + b"\n"
         return _table(msgspec.json.decode(content, type=list[OperationSummary])).encode()
@@ -79,6 +82,8 @@ def _description(snapshot: SpecSnapshot) -> str:
     lines += _field("Previous", spec.previous or "none: this was a first sync")
     lines += _field("Fetched", f"{spec.fetched_at:%Y-%m-%d %H:%M:%S} UTC")
     lines += _field("Format", spec.format)
+    if spec.files > 1:
+        lines += _field("Files", f"{spec.files}; specsync snapshot raw {snapshot.metadata.name} | tar t lists them")
     lines += _field("Operations", str(spec.operations))
     lines += _field("Domains", _domains(spec.domains))
     if spec.monitor is not None:
@@ -126,7 +131,7 @@ def _field(name: str, text: str) -> list[str]:
 
 
 def _place(ref: BlobRef) -> str:
-    return f"ConfigMap {blob_name(ref.key)}" if ref.backend == "configmap" else f"{ref.backend} {ref.key}"
+    return f"ConfigMap {blob_name(ref.key)}" if ref.backend == CONFIGMAP else f"{ref.backend}://… {ref.key}"
 
 
 def _size(size: int) -> str:

@@ -1,7 +1,21 @@
 """What commands print to: a terminal with its width and colours, or a pipe, which gets neither."""
 
+import argparse
 import os
 import sys
+from typing import Any
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Help as wide as the terminal. The base class imports `shutil` to find that out, at the start of each command."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("width", _columns(otherwise=80) - 2)
+        super().__init__(*arguments, **options)
+
+
+class RawHelpFormatter(HelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The same, with the text around the arguments as it is written."""
 
 
 def has_color() -> bool:
@@ -19,16 +33,16 @@ def table_width() -> int | None:
     return _columns() if sys.stdout.isatty() else None
 
 
-def _columns() -> int:
+def _columns(otherwise: int = 100) -> int:
     """As ``shutil.get_terminal_size`` finds them; importing that takes longer than all else here."""
     try:
-        return int(os.environ["COLUMNS"]) or 100
+        return int(os.environ["COLUMNS"]) or otherwise
     except (KeyError, ValueError):
         pass
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 100
+        return os.get_terminal_size(sys.stdout.fileno()).columns or otherwise
     except (OSError, ValueError):
-        return 100
+        return otherwise
 
 
 def write(output: bytes) -> None:

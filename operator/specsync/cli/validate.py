@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from specsync.cli.terminal import fail, has_color, write
+from specsync.cli.terminal import RawHelpFormatter, fail, has_color, write
 
 if TYPE_CHECKING:
     from specsync.cli.documents import SourceText
@@ -19,7 +19,7 @@ ENDS_PROCESS = True
 """Nothing is left to tidy up when `run` returns: the process may end at once."""
 
 _VALID, _INVALID, _FAILED = 0, 1, 2
-_MOST_SHOWN = 50
+_MOST_SHOWN, _MOST_EXTERNAL = 50, 3
 _STYLES = {"error": "\x1b[31;1m", "warning": "\x1b[33m"}
 _RESET = "\x1b[0m"
 
@@ -29,10 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Judge an OpenAPI document (Swagger 2.0, OpenAPI 3.0 to 3.2; JSON or YAML) by the official schema of its "
         "version, and by what schemas can't say: operationIds given twice, path parameters, references, security."
     )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = RawHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("source", metavar="SOURCE", help="a file, an http(s) URL, or - for standard input")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="format (default: text)")
+    parser.add_argument(
+        "--external-refs",
+        choices=("follow", "ignore"),
+        default="follow",
+        help="whether a $ref into another file is followed (the default): to files of the same folder tree, to URLs of "
+        "the same origin; not from standard input",
+    )
     parser.add_argument("--all", action="store_true", help=f"in text: all that was found, not the first {_MOST_SHOWN}")
 
 
@@ -58,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
     gc.disable()  # nothing of the document's tree becomes garbage before the process ends
     try:
-        source = read_source(options.source)
+        source = read_source(options.source, follow=options.external_refs == "follow")
         loaded = load(source.data)
         report = judge(loaded)
     except Unreadable as error:
@@ -90,19 +97,25 @@ def _as_json(report: Report, source: SourceText, loaded: Loaded) -> bytes:
 
 
 def _as_text(report: Report, source: SourceText, loaded: Loaded, most: int) -> bytes:
+    from specsync.diffing.plain import plain
     from specsync.diffing.report.lines import find_lines
-    from specsync.diffing.report.plain import plain
+    from specsync.openapi.bundle import own_text
 
     shown = report.findings[:most]
-    lines = find_lines(source.data, {finding.pointer for finding in shown}) if shown else {}
+    own = {finding.pointer for finding in shown if not finding.file}
+    lines = find_lines(own_text(source.data), own) if own else {}
     name = "" if source.name == "-" else source.name
     text = []
     for finding in shown:
-        line = lines.get(finding.pointer)
+        line = None if finding.file else lines.get(finding.pointer)
         where = ":".join(part for part in (name, str(line or "")) if part)
         style, reset = (_STYLES[finding.severity], _RESET) if has_color() else ("", "")
         severity = f"{style}{finding.severity}{reset}"
         text.append(f"{where + ': ' if where else ''}{severity}: {plain(finding.place)}: {plain(finding.message)}")
+    if report.external:
+        many = report.external != 1
+        what = f"reference{'s' if many else ''} out of the document {'were' if many else 'was'} not followed"
+        text.append(f"note: {report.external} {what}: {'; '.join(map(plain, report.external_first[:_MOST_EXTERNAL]))}")
     more = report.errors + report.warnings - len(shown)
     if more > 0:
         next_step = "; --all shows them" if len(report.findings) > len(shown) else ""

@@ -9,23 +9,28 @@ from msgspec.structs import replace
 
 from specsync.kube.client import Conflict, Invalid, KubeClient, NotFound
 from specsync.resources import Dependency, SyncJob
-from specsync.resources.dependency import SyncError
+from specsync.resources.dependency import REQUESTED_AT, SyncError
 from specsync.resources.jobstatus import finished_status, unfinished_status
 from specsync.resources.meta import ObjectMeta, now, owner_reference, to_wire
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import FINISHED_PHASES, Phase, SyncJobSpec, SyncJobStatus, Target
 
 
-async def create_job(client: KubeClient, dependency: Dependency, name: str, *, scheduled: bool) -> SyncJob | None:
+async def create_job(client: KubeClient, dependency: Dependency, name: str, request: str = "") -> SyncJob | None:
     """Creates a job of the operator's own, or finds the one that was created before a crash.
+
+    `request` is the value of the annotation that asks for it; without one it is due.
 
     None where an object of that name is not such a job. Raises ApiError.
     """
     job = SyncJob(
         metadata=ObjectMeta(
-            name=name, namespace=dependency.metadata.namespace, owner_references=[owner_reference(dependency)]
+            name=name,
+            namespace=dependency.metadata.namespace,
+            annotations={REQUESTED_AT: request} if request else {},
+            owner_references=[owner_reference(dependency)],
         ),
-        spec=SyncJobSpec(target=Target(name=dependency.metadata.name), trigger="Scheduled" if scheduled else "Manual"),
+        spec=SyncJobSpec(target=Target(name=dependency.metadata.name), trigger="Requested" if request else "Scheduled"),
     )
     try:
         return await client.create(job)

@@ -2,8 +2,10 @@
 
 Ready: the latest sync succeeded. SpecValid: the latest document that was read is what the specification asks for.
 Reconciling: a sync is under way or due. Stalled: nothing happens without a user. IntervalClamped: the interval is
-shorter than the operator allows. MonitorUnmatched: entries of spec.monitor fit nothing. The last four are only there
-while true. SpecValid and MonitorUnmatched are of the document: a sync that reads none leaves them as they are.
+shorter than the operator allows. MonitorUnmatched: entries of spec.monitor fit nothing. ExternalRefsIgnored: references
+to other files weren't followed. ContentDamaged: what is stored of the current snapshot isn't what was stored. The last
+six are only there while true. SpecValid, MonitorUnmatched and ExternalRefsIgnored are of the document: a sync that
+reads none leaves them as they are. ContentDamaged stays until a sync succeeds, which repairs it.
 https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
 """
 
@@ -20,6 +22,8 @@ from specsync.resources.meta import Condition
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import Judgement
 
+_OF_THE_DOCUMENT = ("SpecValid", "MonitorUnmatched", "ExternalRefsIgnored", "ContentDamaged")
+
 
 def summarise(
     dependency: Dependency, status: DependencyStatus, job: SyncJob | None, *, min_interval: float, at: dt.datetime
@@ -33,8 +37,8 @@ def summarise(
     first = status.last_sync is None and not dependency.spec.suspend
     paused = status.health.state == "paused"
     found = [_ready(dependency, status, retrying, at)]
-    # Both are about the document; merged, they keep their times.
-    found += [each for each in status.conditions if each.type in ("SpecValid", "MonitorUnmatched")]
+    # These are about the document; merged, they keep their times.
+    found += [each for each in status.conditions if each.type in _OF_THE_DOCUMENT]
     if retrying is not None:
         found.append(condition("Reconciling", True, Reason.RETRYING, retrying.message, at, generation))
     elif first or status.active_job is not None:
@@ -96,6 +100,7 @@ def of_the_document(dependency: Dependency, job: SyncJob, at: dt.datetime) -> li
         conditions = _with(conditions, judged)
     elif parsed is not None and parsed.validation is not None:
         conditions = _with(conditions, _spec_valid(dependency, job, parsed.validation, at))
+        conditions = _with(conditions, _external_refs(dependency, parsed.validation, at))
     if normalized is not None:
         named = ", ".join(normalized.unmatched)
         text = f"no operation of the document fits these entries of spec.monitor: {named}. Correct or remove them"
@@ -103,6 +108,12 @@ def of_the_document(dependency: Dependency, job: SyncJob, at: dt.datetime) -> li
             "MonitorUnmatched", bool(normalized.unmatched), Reason.MONITOR_UNMATCHED, text, at, generation
         )
         conditions = _with(conditions, unmatched)
+    damage = job.status.damage
+    if job.status.phase == "Succeeded":
+        conditions = [each for each in conditions if each.type != "ContentDamaged"]
+    elif damage is not None:
+        reason = Reason(damage.reason)
+        conditions = _with(conditions, condition("ContentDamaged", True, reason, damage.message, at, generation))
     return conditions
 
 
@@ -121,6 +132,23 @@ def _spec_valid(dependency: Dependency, job: SyncJob, found: Judgement, at: dt.d
     text = f"{found.counted}: {'; '.join(found.first)}{rest}. All: {show}"
     reason = Reason.DEFECTS if found.errors else Reason.VALID
     return condition("SpecValid", not found.errors, reason, text, at, generation)
+
+
+def _external_refs(dependency: Dependency, found: Judgement, at: dt.datetime) -> Condition:
+    many = found.external != 1
+    more = found.external - len(found.first_external)
+    rest = f"; and {more} more" if more > 0 else ""
+    next_step = (
+        "Set spec.source.externalRefs to SameOrigin to have them followed to where the document is"
+        if dependency.spec.source.external_refs == "Ignore"
+        else "Only those to where the document is are followed, and none to anchors"
+    )
+    text = (
+        f"{found.external} reference{'s' if many else ''} to other files {'are' if many else 'is'} not followed, and "
+        f"what stands there isn't monitored: {'; '.join(found.first_external)}{rest}. {next_step}"
+    )
+    reason, generation = Reason.EXTERNAL_REFS_IGNORED, dependency.metadata.generation
+    return condition("ExternalRefsIgnored", found.external > 0, reason, text, at, generation)
 
 
 def _with(conditions: list[Condition], new: Condition) -> list[Condition]:

@@ -22,16 +22,16 @@ def next_due(dependency: Dependency, started: dt.datetime, min_interval: float) 
     return (started + dt.timedelta(seconds=offset)).replace(microsecond=0)
 
 
+def is_of_a_wrong_clock(dependency: Dependency, due: dt.datetime, min_interval: float, at: dt.datetime) -> bool:
+    """Whether a due time is later than any that is written now: the clock of the leader that wrote it was ahead."""
+    return due > at + dt.timedelta(seconds=2 * effective_interval(dependency, min_interval))
+
+
 def scheduled_job_name(dependency: Dependency) -> str | None:
-    """The name of the scheduled job for the persisted due time: two schedulers can't make two."""
+    """The name of the job of the persisted due time: two schedulers can't make two. One that is asked for is early."""
     due = dependency.status.next_sync_time
     return None if due is None else job_name_at(dependency, due)
 
 
 def job_name_at(dependency: Dependency, due: dt.datetime) -> str:
     return f"{dependency.metadata.name}-{int(due.timestamp())}"
-
-
-def requested_job_name(dependency: Dependency, value: str) -> str:
-    """The name of the job for a value of the requestedAt annotation."""
-    return f"{dependency.metadata.name}-r{hashlib.sha256(value.encode()).hexdigest()[:10]}"

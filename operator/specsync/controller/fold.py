@@ -7,9 +7,11 @@ from msgspec.structs import replace
 
 from specsync.controller import health
 from specsync.controller.conditions import of_the_document
-from specsync.controller.due import next_due
+from specsync.controller.due import next_due, scheduled_job_name
 from specsync.resources import Dependency, SyncJob
+from specsync.resources.conditions import find
 from specsync.resources.dependency import (
+    REQUESTED_AT,
     DependencyStatus,
     HandledRequest,
     HealthState,
@@ -21,6 +23,9 @@ from specsync.resources.dependency import (
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import NormalizeOutput, ParseOutput, SyncJobStatus
 
+_OURS_AGAIN = 300.0  # seconds
+_BREAKER = health.Breaker()
+
 
 @dataclass(frozen=True)
 class Announcement:
@@ -31,17 +36,22 @@ class Announcement:
     message: str
 
 
-def fold(dependency: Dependency, job: SyncJob, min_interval: float, at: dt.datetime) -> DependencyStatus:
+def fold(
+    dependency: Dependency, job: SyncJob, min_interval: float, at: dt.datetime, breaker: health.Breaker = _BREAKER
+) -> DependencyStatus:
     """The status after a job that ended; `at` is now. Clears `activeJob`, moves `nextSyncTime`."""
     status = dependency.status
     started = job.status.started_at or at
-    due = next_due(dependency, started, min_interval)
+    due = next_due(dependency, _started_by_our_clock(dependency, job, at), min_interval)
     if job.status.error is not None and job.status.error.reason == Reason.RATE_LIMITED:
         # Slow down rather than knock again: at least one interval from the end, not from the start.
         due = max(due, next_due(dependency, at, min_interval))
+    if job.status.phase == "Failed" and job.status.error is not None and job.status.error.reason in health.OURS:
+        # An outage on our side must not cost a long interval: it is caught up when it is over.
+        due = min(due, at + dt.timedelta(seconds=max(_OURS_AGAIN, min_interval)))
     status = replace(
         status,
-        health=health.after(status.health, job, dependency.spec.health, at),
+        health=health.after(status.health, job, breaker.of(dependency.spec.health), at),
         active_job=None,
         next_sync_time=max(due, at),
         last_sync=LastSync(
@@ -53,12 +63,23 @@ def fold(dependency: Dependency, job: SyncJob, min_interval: float, at: dt.datet
             time=job.status.finished_at or at,
             error=job.status.error if job.status.phase == "Failed" else None,
         ),
-        last_handled_request=_handled(status.last_handled_request, job),
+        last_handled_request=_handled(status, job),
         conditions=of_the_document(dependency, job, at),
     )
     if job.status.phase != "Succeeded":
         return status
     return _with_findings(status, job.status)
+
+
+def _started_by_our_clock(dependency: Dependency, job: SyncJob, at: dt.datetime) -> dt.datetime:
+    """The job's start is of its worker's clock: not after now, and a scheduled job didn't start before it was due.
+
+    Else a worker's clock that is behind the leader's by an interval would make each sync due again at its end.
+    """
+    started, due = job.status.started_at or at, dependency.status.next_sync_time
+    if due is not None and due <= at and job.metadata.name == scheduled_job_name(dependency):
+        started = max(started, due)
+    return min(started, at)
 
 
 def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob) -> list[Announcement]:
@@ -76,11 +97,28 @@ def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob)
         if last is None or last.reason != error.reason:
             text = f"{error.reason} in stage {error.stage}: {error.message}"
             found.append(Announcement("Warning", Reason.SYNC_FAILED, text))
+    damage = job.status.damage
+    if damage is not None and (job.status.phase == "Succeeded" or find(before.conditions, "ContentDamaged") is None):
+        text = f"{damage.message}; {_after_damage(job.status)}"
+        found.append(Announcement("Warning", Reason(damage.reason), text))
     if before.health.state != after.health.state:
         found.append(_health_change(after.health.state, after.health.consecutive_failures, name))
     elif job.status.phase == "Succeeded" and before.health.consecutive_failures:
         found.append(Announcement("Normal", Reason.RECOVERED, "a sync succeeded again"))
     return found
+
+
+def _after_damage(ended: SyncJobStatus) -> str:
+    """What a sync that found damaged content did about it."""
+    match ended.result:
+        case "Unchanged":
+            return "it is stored anew"
+        case "Changed":
+            return "the changes were found all the same, from its document"
+        case "Baseline":
+            return "a new snapshot replaces it"
+        case _:
+            return "the sync failed, and the next one tries to store it anew"
 
 
 def _baseline(before: DependencyStatus, job: SyncJob) -> str:
@@ -149,7 +187,14 @@ def _snapshot_info(name: str, normalized: NormalizeOutput, parsed: ParseOutput) 
     )
 
 
-def _handled(request: HandledRequest | None, job: SyncJob) -> HandledRequest | None:
-    if request is None or request.job != job.metadata.name:
+def _handled(status: DependencyStatus, job: SyncJob) -> HandledRequest | None:
+    """The request that the job was made for. A retry, which is the active job, may be one of an older request."""
+    request = status.last_handled_request
+    retried = status.active_job is not None
+    if job.spec.trigger != "Requested" or (retried and (request is None or request.job != job.metadata.name)):
         return request
-    return replace(request, outcome=job.status.result or job.status.phase)
+    return HandledRequest(
+        value=job.metadata.annotations.get(REQUESTED_AT, "")[:256],
+        job=job.metadata.name,
+        outcome=job.status.result or job.status.phase,
+    )

@@ -1,25 +1,30 @@
 """Reconciles one Dependency with its jobs: an ordered list of steps, and one place that writes the status.
 
-One job at a time runs for a Dependency: the scheduled one, named by `status.nextSyncTime`, or the one that
-`status.activeJob` names. Whether a finished job is in the status already follows from these two fields alone, so
-no clocks of workers are compared and a leader that crashed at any instant is followed by one that goes on.
+One job at a time runs for a Dependency: the one that is named by `status.nextSyncTime`, and is started at that time or
+when the annotation asks for it, or the user's job that `status.activeJob` names. Whether a finished job is in the
+status already follows from these two fields alone, so no clocks of workers are compared and a leader that crashed at
+any instant is followed by one that goes on.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from msgspec.structs import replace
 
-from specsync.controller import admission, retention
+from specsync.controller import admission, metrics
+from specsync.controller.catchup import CatchUp
 from specsync.controller.conditions import summarise
-from specsync.controller.due import job_name_at, next_due, requested_job_name, scheduled_job_name
+from specsync.controller.due import is_of_a_wrong_clock, job_name_at, next_due, scheduled_job_name
 from specsync.controller.fold import announcements, fold
+from specsync.controller.health import Breaker
+from specsync.controller.prune import Pruner
+from specsync.controller.retention import ChangeSetHead
 from specsync.kube.client import Invalid, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.kube.store import Store
 from specsync.resources import Dependency, SpecSnapshot, SyncJob
-from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, HandledRequest, Health
+from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, Health
 from specsync.resources.meta import now, to_wire
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import RETRY_REQUESTED_AT, Phase
@@ -43,19 +48,24 @@ class Reconciler:
         dependencies: Store[Dependency],
         jobs: Store[SyncJob],
         snapshots: Store[SpecSnapshot],
-        change_sets: Store[retention.ChangeSetHead],
+        change_sets: Store[ChangeSetHead],
         min_interval: float,
+        breaker: Breaker,
         in_office: Callable[[], bool],
+        catch_up: CatchUp,
+        tell_health: Callable[[Dependency, DependencyStatus, SyncJob, str], Awaitable[None]],
     ) -> None:
         """`min_interval` in seconds; `in_office` says whether this process certainly still leads."""
         self._client = client
         self._events = events
         self._dependencies = dependencies
         self._jobs = jobs
-        self._snapshots = snapshots
-        self._change_sets = change_sets
         self._min_interval = min_interval
+        self._breaker = breaker
+        self._pruner = Pruner(client, jobs, snapshots, change_sets, in_office)
+        self._catch_up = catch_up
         self._in_office = in_office
+        self._tell_health = tell_health
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Returns the seconds after which to come back, None for not before something changes.
@@ -84,7 +94,7 @@ class Reconciler:
         """Jobs for a Dependency that isn't there fail, but not at once: one `kubectl apply` may bring both."""
         waiting = [job for job in self._jobs.owned_by(namespace, name) if job.status.phase == "Pending"]
         if not waiting:
-            return None
+            return await self._pruner.prune_orphans(namespace, name, now())
         youngest = max(job.metadata.creation_timestamp or now() for job in waiting)
         patience = _ORPHAN_SECONDS - (now() - youngest).total_seconds()
         if patience > 0:
@@ -97,7 +107,7 @@ class Reconciler:
         text = f"Dependency {name} doesn't exist in namespace {namespace}: create it first, or correct spec.target.name"
         for job in waiting:
             await self._end(job, "Failed", Reason.TARGET_NOT_FOUND, text)
-        return None
+        return await self._pruner.prune_orphans(namespace, name, now())
 
     async def _end_cancelled(self, dependency: Dependency) -> None:
         """Pending jobs that a user cancelled. Running ones are their workers' to end."""
@@ -116,7 +126,7 @@ class Reconciler:
         source_changed = status.source is None or status.source.url_digest != dependency.spec.reading_digest()
         last = status.last_sync
         if last is None or last.error is not None or source_changed:
-            due = self._unused_due(dependency)  # after a failure any edit may be the repair
+            due = now()  # after a failure any edit may be the repair
         else:
             due = next_due(dependency, last.started_at or now(), self._min_interval)
         paused = status.health.state == "paused"
@@ -125,7 +135,7 @@ class Reconciler:
             observed_generation=dependency.metadata.generation,
             source=None if source_changed else status.source,
             health=Health(since=now()) if paused else status.health,  # an edit is a fresh start: it ends the pause
-            next_sync_time=due,
+            next_sync_time=self._unused(dependency, due),  # else the job of that name would be folded once more
         )
         return await self._write(dependency, status)
 
@@ -134,22 +144,13 @@ class Reconciler:
         return await self._fold(dependency, job) if job is not None and job.finished else dependency
 
     async def _bring_active_forward(self, dependency: Dependency) -> Dependency:
-        """The job that was decided on last: created and admitted where a crash came between, folded when finished."""
+        """The user's job that was decided on last: admitted where a crash came between, folded when finished."""
         active = dependency.status.active_job
         if active is None:
             return dependency
         job = await self._find(dependency, active)
-        if job is None and active.uid:
-            return await self._write(dependency, replace(dependency.status, active_job=None))  # deleted by a user
         if job is None:
-            job = await admission.create_job(self._client, dependency, active.name, scheduled=False)
-            if job is None:
-                log.error("name taken by a foreign job", job=active.name)
-                asked = dependency.status.last_handled_request
-                asked = replace(asked, outcome=Reason.NAME_CONFLICT.value) if asked else None
-                status = replace(dependency.status, active_job=None, last_handled_request=asked)
-                return await self._write(dependency, status)
-            self._jobs.put(job)
+            return await self._write(dependency, replace(dependency.status, active_job=None))  # deleted by a user
         if _retry_pending(dependency, job):
             # A leader that ended before it wrote the retry: that end is in the status already.
             return await self._write(dependency, replace(dependency.status, active_job=None))
@@ -160,18 +161,12 @@ class Reconciler:
         return dependency
 
     async def _start_requested(self, dependency: Dependency) -> Dependency:
-        """The annotation asks for a sync. While a job runs the last request waits."""
+        """The annotation asks for a sync: that of the next due time, now. While a job runs the last request waits."""
         value = dependency.metadata.annotations.get(REQUESTED_AT, "")[:256]
         handled = dependency.status.last_handled_request
         if not value or (handled is not None and handled.value == value) or self._busy(dependency):
             return dependency
-        name = requested_job_name(dependency, value)
-        status = replace(
-            dependency.status,
-            active_job=ActiveJob(name=name),
-            last_handled_request=HandledRequest(value=value, job=name, outcome="Requested"),
-        )
-        return await self._bring_active_forward(await self._write(dependency, status))
+        return await self._start(dependency, request=value)
 
     async def _retry_failed(self, dependency: Dependency) -> Dependency:
         for job in self._jobs_of(dependency):
@@ -213,56 +208,43 @@ class Reconciler:
     async def _start_due(self, dependency: Dependency) -> Dependency:
         if not self._schedules(dependency) or self._busy(dependency):
             return dependency
+        due = dependency.status.next_sync_time
+        if due is not None and is_of_a_wrong_clock(dependency, due, self._min_interval, now()):
+            due = self._unused(dependency, next_due(dependency, now(), self._min_interval))
+            return await self._write(dependency, replace(dependency.status, next_sync_time=due))
+        if due is not None and (due > now() or self._catch_up.wait(dependency, due) > 0):
+            return dependency
+        dependency = await self._start(dependency)
+        if due is not None:
+            metrics.SCHEDULE_LAG.observe((now() - due).total_seconds())
+        return dependency
+
+    async def _start(self, dependency: Dependency, request: str = "") -> Dependency:
+        """The job of the persisted due time, whether that is over or a user's request comes before it."""
         if dependency.status.next_sync_time is None:
             dependency = await self._write(dependency, replace(dependency.status, next_sync_time=now()))
-        due, name = dependency.status.next_sync_time, scheduled_job_name(dependency)
-        if due is None or name is None or due > now():
-            return dependency
-        job = await admission.create_job(self._client, dependency, name, scheduled=True)
+        if not self._in_office():
+            raise Outdated  # frozen for so long that another may have started, ended and deleted that very job
+        name = scheduled_job_name(dependency)
+        job = await admission.create_job(self._client, dependency, name, request) if name else None
         if job is None:
-            # A foreign object bears the name: the next second's name will do.
-            return await self._write(
-                dependency, replace(dependency.status, next_sync_time=now() + dt.timedelta(seconds=1))
-            )
-        self._jobs.put(job)
+            # A foreign object bears the name: another second's name will do.
+            due = (dependency.status.next_sync_time or now()) + dt.timedelta(seconds=1)
+            await self._write(dependency, replace(dependency.status, next_sync_time=due))
+            raise Outdated
+        self._jobs.put(job, tell=False)
         return await self._fold_scheduled(dependency)
 
     async def _prune(self, dependency: Dependency) -> float | None:
         """Deletes what history doesn't keep, and says when to come back."""
-        at = now()
-        jobs = self._jobs_of(dependency)
-        if not self._busy(dependency):
-            surplus, expired = retention.surplus_jobs(dependency, jobs, at)
-            # Not guarded by any version: a leader that was frozen must not delete what it never saw.
-            if (len(surplus) >= retention.batch_size(dependency) or expired) and self._in_office():
-                gone = surplus + [job for job in expired if job not in surplus]
-                await retention.delete_jobs(self._client, dependency, jobs, gone)
-                for job in gone:
-                    self._jobs.bury(job)
-        await self._prune_findings(dependency)
-        if self._busy(dependency):
+        at, busy = now(), self._busy(dependency)
+        waits = [await self._pruner.prune(dependency, at, busy=busy)]
+        if busy:
             return None  # its end brings us back
-        waits = [retention.next_expiry(self._jobs_of(dependency), at)]
         due = dependency.status.next_sync_time
         if due is not None and self._schedules(dependency):
             waits.append(max(0.0, (due - at).total_seconds()))
         return min((wait for wait in waits if wait is not None), default=None)
-
-    async def _prune_findings(self, dependency: Dependency) -> None:
-        meta = dependency.metadata
-        change_sets = self._change_sets.owned_by(meta.namespace, meta.name)
-        for change_set in retention.surplus_change_sets(dependency, change_sets):
-            await self._client.delete(
-                retention.ChangeSetHead, meta.namespace, change_set.metadata.name, change_set.metadata.uid
-            )
-            self._change_sets.bury(change_set)
-        kept = self._change_sets.owned_by(meta.namespace, meta.name)
-        snapshots = self._snapshots.owned_by(meta.namespace, meta.name)
-        if self._busy(dependency):
-            return  # the active job's snapshot is not in the status yet
-        for snapshot in retention.surplus_snapshots(dependency, snapshots, kept):
-            await self._client.delete(SpecSnapshot, meta.namespace, snapshot.metadata.name, snapshot.metadata.uid)
-            self._snapshots.bury(snapshot)
 
     # What the steps are made of
 
@@ -281,10 +263,9 @@ class Reconciler:
             return self._jobs.get(dependency.metadata.namespace, status.active_job.name)
         return self._scheduled(dependency)
 
-    def _unused_due(self, dependency: Dependency) -> dt.datetime:
-        """Now, or the first second that isn't the name of a job that has run already."""
-        due, meta = now(), dependency.metadata
-        while self._jobs.get(meta.namespace, job_name_at(dependency, due)) is not None:
+    def _unused(self, dependency: Dependency, due: dt.datetime) -> dt.datetime:
+        """That time, or the first second from then on that isn't the name of a job that has run already."""
+        while self._jobs.get(dependency.metadata.namespace, job_name_at(dependency, due)) is not None:
             due += dt.timedelta(seconds=1)
         return due
 
@@ -305,24 +286,27 @@ class Reconciler:
             except NotFound:
                 return None
             self._jobs.put(job)
-        if active.uid:
-            return job if job.metadata.uid == active.uid else None
-        return job if any(o.uid == dependency.metadata.uid for o in job.metadata.owner_references) else None
+        return job if job.metadata.uid == active.uid else None
 
     async def _admit(self, dependency: Dependency, job: SyncJob) -> None:
         admitted = await admission.admit(self._client, dependency, job)
         if admitted is None:
             await self._refresh_job(job)
             raise Outdated
-        self._jobs.put(admitted)
+        self._jobs.put(admitted, tell=False)
 
     async def _fold(self, dependency: Dependency, job: SyncJob) -> Dependency:
-        status = fold(dependency, job, self._min_interval, now())
+        status = fold(dependency, job, self._min_interval, now(), self._breaker)
+        if status.next_sync_time is not None:
+            status = replace(status, next_sync_time=self._unused(dependency, status.next_sync_time))
         # Events first: their names make them unique, while a crash after the status write would lose them.
         epoch = job.status.claim.epoch if job.status.claim else 0
+        text = ""
         for event in announcements(dependency, status, job):
             occasion = f"{job.metadata.uid}/{epoch}"
             await self._events.record(dependency, event.type, event.reason, event.message, occasion)
+            text = f"{text} {event.message}".strip()
+        await self._tell_health(dependency, status, job, text)
         return await self._write(dependency, status)
 
     async def _end(self, job: SyncJob, phase: Phase, reason: Reason, message: str) -> None:
@@ -337,7 +321,7 @@ class Reconciler:
     def _keep(self, job: SyncJob | None) -> None:
         if job is None:
             raise Outdated
-        self._jobs.put(job)
+        self._jobs.put(job, tell=False)
 
     async def _refresh_job(self, job: SyncJob) -> None:
         try:
@@ -366,7 +350,7 @@ class Reconciler:
         except (Invalid, NotFound) as error:
             await self._refresh(dependency, error)
             raise Outdated from error
-        self._dependencies.put(written)
+        self._dependencies.put(written, tell=False)  # the steps that follow go on with it
         return written
 
     async def _refresh(self, dependency: Dependency, error: Exception) -> None:

@@ -1,24 +1,41 @@
-"""Retention: what a Dependency's history keeps. Blobs follow their owners, by the garbage collector."""
+"""Retention: what a Dependency's history keeps, by count and by age. Pure; `prune.py` deletes the rest.
+
+Blobs follow what refers to them: those in ConfigMaps by the garbage collector, those in an object store by `sweep.py`.
+"""
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Collection, Sequence
+from typing import Annotated, ClassVar, Protocol, TypeVar
 
 from msgspec import Meta, field
 
-from specsync.kube.client import KubeClient
 from specsync.resources import ChangeSet, Dependency, SpecSnapshot, SyncJob
-from specsync.resources.changeset import SnapshotPointer
+from specsync.resources.changeset import SnapshotPointer, Triage
+from specsync.resources.dependency import History
 from specsync.resources.meta import Definition, FrozenStruct, ObjectMeta
 
 # Jobs are deleted at most this many at a time, in one request: the share of a sync in it is a tenth of a write.
 _BATCH = 10
+
+# What stays of finished jobs whose Dependency never was: time enough to read why they failed.
+ORPHANS = History(jobs=10)
+_ORPHAN_AGE = dt.timedelta(days=1)
+
+
+class _Created(Protocol):
+    @property
+    def metadata(self) -> ObjectMeta: ...
+
+
+C = TypeVar("C", bound=_Created)
 
 
 class ChangeSetHeadSpec(FrozenStruct, frozen=True, kw_only=True):
     dependency: str
     from_: SnapshotPointer = field(name="from")
     to: SnapshotPointer
+    acknowledged: Triage | None = None
+    resolved: Triage | None = None
 
 
 class ChangeSetHead(FrozenStruct, frozen=True, kw_only=True):
@@ -37,35 +54,68 @@ def batch_size(dependency: Dependency) -> int:
 def surplus_jobs(
     dependency: Dependency, jobs: Sequence[SyncJob], at: dt.datetime
 ) -> tuple[list[SyncJob], list[SyncJob]]:
-    """The finished jobs beyond spec.history, oldest first, and those whose time to live is over."""
-    expired = [job for job in jobs if job.finished and _expired(job, at)]
+    """The finished jobs beyond spec.history, oldest first, and those whose time is over. Never the last sync's."""
     last = dependency.status.last_sync
+    oldest = max_age(dependency.spec.history)
     finished = [job for job in jobs if job.finished and (last is None or job.metadata.uid != last.job_uid)]
     finished.sort(key=_ended)
+    expired = [job for job in jobs if job.finished and _expired(job, at)]
+    if oldest is not None:
+        expired += [job for job in finished if _ended(job)[0] < at - oldest and job not in expired]
     keep = max(0, dependency.spec.history.jobs - 1)  # the last one is kept besides
     return finished[: max(0, len(finished) - keep)], expired
 
 
-def surplus_change_sets(dependency: Dependency, change_sets: Sequence[ChangeSetHead]) -> list[ChangeSetHead]:
-    last = dependency.status.last_change
-    newest_first = sorted(change_sets, key=_created, reverse=True)
+def surplus_orphans(jobs: Sequence[SyncJob], at: dt.datetime) -> list[SyncJob]:
+    """Finished jobs for a Dependency that isn't there, beyond the newest ten, older than a day or expired."""
+    finished = sorted((job for job in jobs if job.finished), key=_ended, reverse=True)
     return [
-        c
-        for c in newest_first[dependency.spec.history.change_sets :]
-        if last is None or c.metadata.name != last.change_set
+        job
+        for number, job in enumerate(finished)
+        if number >= ORPHANS.jobs or _ended(job)[0] < at - _ORPHAN_AGE or _expired(job, at)
     ]
 
 
+def surplus_change_sets(
+    dependency: Dependency, change_sets: Sequence[ChangeSetHead], at: dt.datetime
+) -> list[ChangeSetHead]:
+    history, last = dependency.spec.history, dependency.status.last_change
+    return surplus(change_sets, history.change_sets, max_age(history), at, {last.change_set} if last else ())
+
+
 def surplus_snapshots(
-    dependency: Dependency, snapshots: Sequence[SpecSnapshot], kept: Sequence[ChangeSetHead]
+    dependency: Dependency, snapshots: Sequence[SpecSnapshot], kept: Sequence[ChangeSetHead], at: dt.datetime
 ) -> list[SpecSnapshot]:
-    """Snapshots beyond spec.history, but never the baseline, the current one, or what a kept change set refers to."""
-    status = dependency.status
+    """Snapshots that go: never the baseline, the current one, or what a kept change set refers to."""
+    status, history = dependency.status, dependency.spec.history
     needed = {info.snapshot for info in (status.current, status.baseline) if info is not None}
     for change_set in kept:
         needed |= {change_set.spec.from_.snapshot, change_set.spec.to.snapshot}
-    newest_first = sorted(snapshots, key=_created, reverse=True)
-    return [s for s in newest_first[dependency.spec.history.snapshots :] if s.metadata.name not in needed]
+    # The latest change set may not be known here yet: it refers to the current snapshot and to the one before.
+    current = status.current.snapshot if status.current else None
+    needed |= {s.spec.previous for s in snapshots if s.metadata.name == current and s.spec.previous is not None}
+    return surplus(snapshots, history.snapshots, max_age(history), at, needed)
+
+
+def surplus(
+    found: Sequence[C], keep: int, oldest: dt.timedelta | None, at: dt.datetime, pinned: Collection[str] = ()
+) -> list[C]:
+    """Objects beyond the newest `keep`, or older than `oldest`; those whose names are `pinned` stay in any case.
+
+    For every kind whose history is bounded.
+    """
+    newest_first = sorted(found, key=_created, reverse=True)
+    return [
+        each
+        for number, each in enumerate(newest_first)
+        if each.metadata.name not in pinned
+        and (number >= keep or (oldest is not None and _created(each)[0] < at - oldest))
+    ]
+
+
+def max_age(history: History) -> dt.timedelta | None:
+    """spec.history.maxAgeDays."""
+    return None if history.max_age_days is None else dt.timedelta(days=history.max_age_days)
 
 
 def next_expiry(jobs: Sequence[SyncJob], at: dt.datetime) -> float | None:
@@ -78,19 +128,6 @@ def next_expiry(jobs: Sequence[SyncJob], at: dt.datetime) -> float | None:
     return max(0.0, min(ends)) if ends else None
 
 
-async def delete_jobs(
-    client: KubeClient, dependency: Dependency, jobs: Sequence[SyncJob], gone: Sequence[SyncJob]
-) -> None:
-    """Deletes finished jobs of a Dependency in one request: all but those that stay. Raises ApiError.
-
-    Called by the leader while none of the Dependency's jobs is active, so none can finish in between unseen.
-    """
-    uids = {job.metadata.uid for job in gone}
-    selector = [f"spec.target.name={dependency.metadata.name}", "status.phase!=Pending", "status.phase!=Running"]
-    selector += [f"metadata.name!={job.metadata.name}" for job in jobs if job.metadata.uid not in uids]
-    await client.delete_collection(SyncJob, dependency.metadata.namespace, ",".join(selector))
-
-
 def _expired(job: SyncJob, at: dt.datetime) -> bool:
     ttl, ended = job.spec.ttl_seconds_after_finished, job.status.finished_at
     return ttl is not None and ended is not None and at >= ended + dt.timedelta(seconds=ttl)
@@ -100,6 +137,6 @@ def _ended(job: SyncJob) -> tuple[dt.datetime, str]:
     return (job.status.finished_at or dt.datetime.min.replace(tzinfo=dt.UTC), job.metadata.name)
 
 
-def _created(obj: SpecSnapshot | ChangeSetHead) -> tuple[dt.datetime, int]:
+def _created(obj: _Created) -> tuple[dt.datetime, int]:
     created = obj.metadata.creation_timestamp or dt.datetime.min.replace(tzinfo=dt.UTC)
     return (created, int(obj.metadata.resource_version or 0))

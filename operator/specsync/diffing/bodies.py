@@ -11,10 +11,11 @@ from specsync.diffing.media_types import contains, parsed
 from specsync.diffing.serialization import compare_encodings, compare_links
 from specsync.diffing.session import Root, Session, Target
 from specsync.diffing.wording import Place
-from specsync.openapi.model import Header, MediaType, RequestBody, Response
+from specsync.openapi.model import Header, MediaType, Parameter, RequestBody, Response
 from specsync.openapi.tolerant import escaped
 
 Content = dict[str, MediaType]
+_STRONG = frozenset(("json", "ndjson", "jsonl", "json-seq", "yaml", "cbor", "cbor-seq", "msgpack", "bson"))
 _REQUEST = Place(scope="request-body", nested="request-property")
 
 
@@ -28,7 +29,7 @@ def compare_request_body(session: Session, target: Target, old: RequestBody | No
         elif old is not None:
             session.report(target, "request-body-removed", follow(session.old, old, places[0])[1], None)
         return
-    if same(session.old, old, session.new, new):
+    if same(session, old, new):
         return
     before, old_place = follow(session.old, old, places[0])
     after, new_place = follow(session.new, new, places[1])
@@ -56,11 +57,13 @@ def compare_request_body(session: Session, target: Target, old: RequestBody | No
 
 
 def compare_responses(session: Session, target: Target, old: dict[str, Response], new: dict[str, Response]) -> None:
+    if session.unchanged(old, new):
+        return
     for status, response in old.items():
         old_place = f"{target.old_pointer}/responses/{escaped(status)}"
         if status not in new:
             _report_status(session, target, status, "removed", follow(session.old, response, old_place)[1], None)
-        elif not same(session.old, response, session.new, new[status]):
+        elif not same(session, response, new[status]):
             before, old_place = follow(session.old, response, old_place)
             after, new_place = follow(session.new, new[status], f"{target.new_pointer}/responses/{escaped(status)}")
             if before is not None and after is not None:
@@ -104,8 +107,7 @@ def _compare_headers(
 ) -> None:
     before = {name.lower(): (name, header) for name, header in old.items()}
     after = {name.lower(): (name, header) for name, header in new.items()}
-    before.pop("content-type", None)  # OpenAPI: to be ignored
-    after.pop("content-type", None)
+    _ignore_content_type(session, before.pop("content-type", None), after.pop("content-type", None))
     for key, (name, header) in before.items():
         place = Place(scope="response-header", nested="response-header", status=status, header=name)
         left, old_pointer = follow(session.old, header, f"{places[0]}/headers/{escaped(name)}")
@@ -116,7 +118,7 @@ def _compare_headers(
             session.report(target, aspect, old_pointer, None, place=place)
             continue
         new_name, new_header = after[key]
-        if same(session.old, header, session.new, new_header):
+        if same(session, header, new_header):
             continue
         right, new_pointer = follow(session.new, new_header, f"{places[1]}/headers/{escaped(new_name)}")
         if right is not None:
@@ -129,16 +131,50 @@ def _compare_headers(
             )
 
 
+def _ignore_content_type(session: Session, old: tuple[str, Header] | None, new: tuple[str, Header] | None) -> None:
+    """OpenAPI: a header of this name is to be ignored. Only the components that it refers to are noted, so that one
+    whose last use is written out here isn't taken for lost.
+    """
+    if old is None or new is None:
+        return
+    left, _ = follow(session.old, old[1], "")
+    right, _ = follow(session.new, new[1], "")
+    if left is not None and right is not None and left.schema is not None and right.schema is not None:
+        session.graph.node(left.schema, right.schema, "", "", False)
+
+
 def _compare_header(
     session: Session, target: Target, old: Header, new: Header, places: tuple[str, str], place: Place
 ) -> None:
     if old.required and not new.required:
         pointers = (f"{places[0]}/required", f"{places[1]}/required")
         session.report(target, "became-optional", *pointers, True, False, place=place)
+    compare_carried(session, target, old, new, places, place, request=False)
+
+
+def compare_carried(
+    session: Session,
+    target: Target,
+    old: Header | Parameter,
+    new: Header | Parameter,
+    places: tuple[str, str],
+    place: Place,
+    *,
+    request: bool,
+) -> None:
+    """What a header or parameter holds: by its schema, or by its content."""
     if old.schema is not None and new.schema is not None:
-        node = session.graph.node(old.schema, new.schema, f"{places[0]}/schema", f"{places[1]}/schema", False)
+        node = session.graph.node(old.schema, new.schema, f"{places[0]}/schema", f"{places[1]}/schema", request)
         if node is not None:
             session.roots.append(Root(target, place, node))
+    elif (old.schema is None) is not (new.schema is None):
+        session.report(target, "content-changed", *places, _carrier(old), _carrier(new), place=place)
+    elif old.content and new.content:
+        compare_content(session, target, old.content, new.content, places, place, request=request)
+
+
+def _carrier(holder: Header | Parameter) -> str:
+    return "a schema" if holder.schema is not None else ", ".join(sorted(holder.content or {})) or "nothing"
 
 
 def compare_content(
@@ -152,10 +188,10 @@ def compare_content(
     request: bool,
 ) -> None:
     """Media types and their schemas. A media type whose name became wider or narrower is still the same one."""
-    pairs = [(name, name) for name in old if name in new]
-    removed = [name for name in old if name not in new]
+    pairs = [(name, name) for name in sorted(old) if name in new]
+    removed = [name for name in sorted(old) if name not in new]
     added = []
-    for name in new:
+    for name in sorted(new):
         if name in old:
             continue
         match = next((gone for gone in removed if contains(name, gone) or contains(gone, name)), None)
@@ -165,7 +201,7 @@ def compare_content(
             removed.remove(match)
             pairs.append((match, name))
     owner = Place(scope="request-body" if request else "response", status=place.status, called=place.called)
-    if place.parameter:
+    if place.parameter or place.header:
         owner = place
     for name in removed:
         pointer = f"{places[0]}/content/{escaped(name)}"
@@ -209,7 +245,7 @@ def _compare_media_type(
     *,
     request: bool,
 ) -> None:
-    if (old.schema is None) is not (new.schema is None) and not place.parameter:
+    if (old.schema is None) is not (new.schema is None) and not (place.parameter or place.header):
         aspect = "media-type-schema-added" if old.schema is None else "media-type-schema-removed"
         session.report(target, aspect, f"{pointers[0]}/schema", f"{pointers[1]}/schema", name=name, place=place)
     if old.encoding != new.encoding:
@@ -231,6 +267,6 @@ def _in_media_type(place: Place, name: str, strong: bool) -> Place:
 
 
 def is_strong(media_type: str) -> bool:
-    """Whether a media type tells ``1`` from ``"1"``: JSON does, forms and plain text don't."""
+    """Whether a media type tells ``1`` from ``"1"``: JSON, YAML and binary forms do, web forms and plain text don't."""
     name = media_type.partition(";")[0].strip().lower()
-    return name == "application/json" or name.endswith("+json")
+    return name.rpartition("/")[2].rpartition("+")[2].removeprefix("x-") in _STRONG

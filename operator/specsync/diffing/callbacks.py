@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
-from specsync.diffing.bodies import compare_content
+from specsync.diffing.bodies import compare_carried, compare_content
 from specsync.diffing.components import follow, same
 from specsync.diffing.lifecycle import is_preview
-from specsync.diffing.session import Root, Session, Target
+from specsync.diffing.session import Session, Target
 from specsync.diffing.wording import Place
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary
-from specsync.openapi.model import Callback, Operation, Parameter, PathItem, RequestBody, Response
+from specsync.openapi.model import Callback, Header, Operation, Parameter, PathItem, RequestBody, Response
 from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
 
@@ -113,6 +113,18 @@ def _compare_call(session: Session, target: Target, place: Place, old: Side, new
     _compare_parameters(session, target, place, old, new)
     _compare_body(session, target, place, old, new)
     _compare_answers(session, target, place, old, new)
+    _compare_nested(session, target, place, old, new)
+
+
+def _compare_nested(session: Session, target: Target, place: Place, old: Side, new: Side) -> None:
+    """Which callbacks a call has in its turn, by which the consumer would call the provider."""
+    before, after = old.operation.callbacks or {}, new.operation.callbacks or {}
+    for name in sorted(before.keys() | after.keys()):
+        places = (f"{old.pointer}/callbacks/{escaped(name)}", f"{new.pointer}/callbacks/{escaped(name)}")
+        if name not in after:
+            session.report(target, "endpoint-callback-removed", places[0], None, name=name, place=place)
+        elif name not in before:
+            session.report(target, "endpoint-callback-added", None, places[1], name=name, place=place)
 
 
 def _compare_body(session: Session, target: Target, place: Place, old: Side, new: Side) -> None:
@@ -125,7 +137,7 @@ def _compare_body(session: Session, target: Target, place: Place, old: Side, new
         elif right is not None:
             session.report(target, "callback-request-body-added", None, places[1], place=place)
         return
-    if same(session.old, left, session.new, right):
+    if same(session, left, right):
         return
     before, old_pointer = follow(session.old, left, places[0])
     after, new_pointer = follow(session.new, right, places[1])
@@ -147,8 +159,8 @@ def _compare_presence(
     session: Session,
     target: Target,
     place: Place,
-    old: RequestBody | Parameter,
-    new: RequestBody | Parameter,
+    old: RequestBody | Parameter | Header,
+    new: RequestBody | Parameter | Header,
     pointers: tuple[str, str],
     prefix: str,
 ) -> None:
@@ -168,19 +180,59 @@ def _compare_answers(session: Session, target: Target, place: Place, old: Side, 
             session.report(target, "callback-response-status-removed", places[0], None, name=status, place=place)
         elif status not in before:
             session.report(target, "callback-response-status-added", None, places[1], name=status, place=place)
-        elif not same(session.old, before[status], session.new, after[status]):
+        elif not same(session, before[status], after[status]):
             left, old_pointer = follow(session.old, before[status], places[0])
             right, new_pointer = follow(session.new, after[status], places[1])
             if left is not None and right is not None:
-                compare_content(
-                    session,
-                    target,
-                    left.content or {},
-                    right.content or {},
-                    (old_pointer, new_pointer),
-                    Place(scope="request-body", nested="request-property", status=status, called=place.called),
-                    request=True,
-                )
+                pointers = (old_pointer, new_pointer)
+                about = Place(scope="request-body", nested="request-property", status=status, called=place.called)
+                content = (left.content or {}, right.content or {})
+                compare_content(session, target, *content, pointers, about, request=True)
+                _compare_answer_headers(session, target, about, left, right, pointers)
+
+
+def _compare_answer_headers(
+    session: Session, target: Target, place: Place, old: Response, new: Response, pointers: tuple[str, str]
+) -> None:
+    """The headers that the provider takes with an answer."""
+    before = _headers(session.old, old, pointers[0])
+    after = _headers(session.new, new, pointers[1])
+    for key in sorted(before.keys() | after.keys()):
+        name, header, _ = after.get(key) or before[key]
+        about = Place(
+            scope="request-parameter",
+            nested="request-parameter-property",
+            status=place.status,
+            location="header",
+            header=name,
+            called=place.called,
+        )
+        need = "required" if header.required else "optional"
+        if key not in after:
+            session.report(target, "callback-response-header-removed", before[key][2], None, place=_unruled(about))
+        elif key not in before:
+            aspect = f"callback-{need}-response-header-added"
+            session.report(target, aspect, None, after[key][2], place=_unruled(about))
+        else:
+            (_, left, old_pointer), (_, right, new_pointer) = before[key], after[key]
+            places = (old_pointer, new_pointer)
+            _compare_presence(session, target, _unruled(about), left, right, places, "callback-response-header")
+            compare_carried(session, target, left, right, places, about, request=True)
+
+
+def _unruled(place: Place) -> Place:
+    """The place for rules that are the callbacks' own."""
+    return msgspec.structs.replace(place, scope="")
+
+
+def _headers(document: CanonicalDocument, response: Response, pointer: str) -> dict[str, tuple[str, Header, str]]:
+    """Name, header and where it stands, by the name in lower case. OpenAPI: Content-Type is to be ignored."""
+    found = {}
+    for name, written in (response.headers or {}).items():
+        header, where = follow(document, written, f"{pointer}/headers/{escaped(name)}")
+        if header is not None and name.lower() != "content-type":
+            found[name.lower()] = (name, header, where)
+    return found
 
 
 def _compare_parameters(session: Session, target: Target, place: Place, old: Side, new: Side) -> None:
@@ -199,13 +251,8 @@ def _compare_parameters(session: Session, target: Target, place: Place, old: Sid
         else:
             (left, old_pointer), (right, new_pointer) = before[key], after[key]
             _compare_presence(session, target, about, left, right, (old_pointer, new_pointer), "callback-parameter")
-            if left.schema is None or right.schema is None:
-                continue
-            schemas = (f"{old_pointer}/schema", f"{new_pointer}/schema")
-            node = session.graph.node(left.schema, right.schema, *schemas, False)
-            if node is not None:
-                header = msgspec.structs.replace(about, scope="response-header", nested="response-header", parameter="")
-                session.roots.append(Root(target, header, node))
+            header = msgspec.structs.replace(about, scope="response-header", nested="response-header", parameter="")
+            compare_carried(session, target, left, right, (old_pointer, new_pointer), header, request=False)
 
 
 def _parameters(document: CanonicalDocument, side: Side) -> dict[tuple[str, str], tuple[Parameter, str]]:

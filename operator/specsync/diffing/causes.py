@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from specsync.diffing.comparison import SEVERITIES, Cause, Location, Severity
+from specsync.diffing.plain import plain
 from specsync.diffing.rules import Rule
 from specsync.diffing.schemas.graph import Finding
 from specsync.diffing.wording import Phrases, Place
@@ -26,7 +27,15 @@ _SCOPES = {
     "mediaTypes": "mediaType",
     "callbacks": "callback",
 }
-_KEYWORDS = re.compile(r"/(?:properties|type|format|enum|nullable|required|deprecated|default|schema)(?=/|$)")
+_SILENT = frozenset(
+    (
+        *("type", "format", "enum", "const", "nullable", "required", "deprecated", "default", "schema", "pattern"),
+        *("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "multipleOf", "maxLength", "minLength"),
+        *("maxItems", "minItems", "maxProperties", "minProperties", "maxContains", "minContains", "uniqueItems"),
+        *("readOnly", "writeOnly", "discriminator", "propertyName"),
+    )
+)
+"""Keywords that the sentence tells of."""
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -120,13 +129,36 @@ def _scope(finding: Finding, target: Target | None) -> tuple[str, str, str]:
     component = _COMPONENT.match(pointer)
     if component is not None:
         kind, name, rest = component.groups()
-        name = name.replace("~1", "/").replace("~0", "~")
-        inner = _KEYWORDS.sub("", rest).strip("/").replace("/", ".")
-        if finding.child and not inner.endswith(finding.child):
-            inner = f"{inner}.{finding.child}".strip(".")
+        name = _read(name)
+        inner = _inner(rest)
+        if finding.child and inner[-1:] != [finding.child]:
+            inner.append(finding.child)
         scope = _SCOPES.get(kind, kind)
-        label = f"{scope} {name}" + (f", {inner}" if inner else "")
+        label = plain(f"{scope} {name}" + (f", {'.'.join(inner)}" if inner else ""))
         return scope, name, label if rest or finding.child else ""
     if target is not None and target.ref is not None:
         return "endpoint", f"{target.ref.method} {target.ref.path}", ""
     return "global", pointer.strip("/").split("/")[0], ""
+
+
+def _inner(pointer: str) -> list[str]:
+    """A place within a component as people call it: the names of properties, and what else leads there."""
+    found: list[str] = []
+    steps = iter([_read(step) for step in pointer.split("/")[1:]])
+    for step in steps:
+        if step == "properties":
+            found.append(next(steps, step))
+        elif step in ("allOf", "content"):
+            next(steps, None)  # which of the branches, or media types
+        elif step in ("oneOf", "anyOf", "prefixItems"):
+            index = next(steps, "")
+            if index.isdigit():
+                found.append(f"{step}[#{int(index) + 1}]")
+        elif step not in _SILENT:
+            found.append(step)
+    return found
+
+
+def _read(step: str) -> str:
+    """A step of a JSON pointer, as it is in the document."""
+    return step.replace("~1", "/").replace("~0", "~")

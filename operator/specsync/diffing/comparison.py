@@ -30,7 +30,8 @@ class OperationRef(msgspec.Struct, frozen=True, gc=False):
 class Location(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """JSON pointers (RFC 6901) to what changed: where it is defined, which may be a component. None: it isn't there.
 
-    They point into the OpenAPI 3.x form of a document, which for Swagger 2.0 is the lifted one.
+    They point into the OpenAPI 3.x shape of a document; ``swagger2.with_own_pointers`` turns them into those that the
+    author of a Swagger 2.0 document knows.
     """
 
     old: str | None = None

@@ -77,6 +77,8 @@ def _report(session: Session, root: Root, node: Node, at: str, *, inverted: bool
             severity = _structural_severity(root, node, at, severity)
         if finding.unsure and severity == "safe":
             severity = "risky"
+        elif finding.severity is not None:
+            severity = finding.severity
         if inverted and severity == "safe" and rule.kind not in _DESCRIPTIVE:
             severity = "risky"  # under `not`, what accepts more refuses more
         session.emit(root.target, root.place, rule, finding, path, severity)

@@ -99,8 +99,8 @@ def _changed(session: Session, before: OperationSummary, after: OperationSummary
         compare_requirements(
             session,
             target,
-            old.security,
-            new.security,
+            old.security if old.security is not None else session.old.security,
+            new.security if new.security is not None else session.new.security,
             "api-security-",
             (f"{target.old_pointer}/security", f"{target.new_pointer}/security"),
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from specsync.diffing.bodies import compare_content
+from specsync.diffing.bodies import compare_carried
 from specsync.diffing.components import follow, same
 from specsync.diffing.lifecycle import compare_parameter_deprecation, sunset_date
 from specsync.diffing.schemas.sides import SIBLINGS, copied, has_keywords
 from specsync.diffing.schemas.types import covers
 from specsync.diffing.serialization import compare_serialization, explodes, style_of
-from specsync.diffing.session import Root, Session, Target
+from specsync.diffing.session import Session, Target
 from specsync.diffing.wording import Place
 from specsync.openapi.canonical import CanonicalDocument
 from specsync.openapi.model import Operation, Parameter, Schema
@@ -34,6 +34,9 @@ _Key = tuple[str, str]
 def compare_parameters(
     session: Session, target: Target, old: Operation, new: Operation, old_path: str, new_path: str
 ) -> None:
+    both = (old.parameters, old.shared_parameters), (new.parameters, new.shared_parameters)
+    if old_path == new_path and session.unchanged(*both):
+        return
     renamed = dict(zip(_NAMES.findall(old_path), _NAMES.findall(new_path), strict=False))
     before = _effective(session.old, old, target.old_pointer, renamed)
     after = _effective(session.new, new, target.new_pointer, {})
@@ -41,7 +44,7 @@ def compare_parameters(
         right = after.get(key)
         if right is None:
             _removed(session, target, left)
-        elif not same(session.old, left.written, session.new, right.written):
+        elif not same(session, left.written, right.written):
             _changed(session, target, left, right)
     for key, right in after.items():
         if key not in before:
@@ -127,20 +130,13 @@ def _changed(session: Session, target: Target, left: Found, right: Found) -> Non
         session.report(target, aspect, *places, old.required, new.required, place=place)
     compare_serialization(session, target, old, new, pointers, place)
     compare_parameter_deprecation(session, target, old, new, pointers, place)
-    if old.schema is not None and new.schema is not None:
-        if _became_exploded_array(session, target, left, right, place):
-            return
-        node = session.graph.node(old.schema, new.schema, f"{left.pointer}/schema", f"{right.pointer}/schema", True)
-        if node is not None:
-            session.roots.append(Root(target, place, node))
-    elif (old.schema is None) is not (new.schema is None):
-        session.report(target, "content-changed", *pointers, _carrier(old), _carrier(new), place=place)
-    elif old.content and new.content:
-        compare_content(session, target, old.content, new.content, pointers, place, request=True)
-
-
-def _carrier(parameter: Parameter) -> str:
-    return "a schema" if parameter.schema is not None else ", ".join(sorted(parameter.content or {})) or "nothing"
+    if (
+        old.schema is not None
+        and new.schema is not None
+        and _became_exploded_array(session, target, left, right, place)
+    ):
+        return
+    compare_carried(session, target, old, new, pointers, place, request=True)
 
 
 def _became_exploded_array(session: Session, target: Target, left: Found, right: Found, place: Place) -> bool:

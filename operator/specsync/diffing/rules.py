@@ -7,8 +7,6 @@ of oasdiff, the vocabulary of the field, so that teams keep their ignore lists; 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from specsync.diffing.comparison import Severity
@@ -33,7 +31,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
 
 
 def _load() -> list[Rule]:
-    lines = Path(__file__).with_name("rules.tsv").read_text(encoding="utf-8").splitlines()
+    with open(__file__.rpartition("rules.py")[0] + "rules.tsv", encoding="utf-8") as table:  # noqa: PTH123 - faster
+        lines = table.read().splitlines()
     return [Rule(*line.split("\t")) for line in lines[1:]]  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specsync.diffing.comparison import Severity
 from specsync.diffing.components import follow
 from specsync.diffing.session import Session, Target
 from specsync.openapi.model import Security, SecurityScheme
@@ -22,6 +23,8 @@ def compare_requirements(
 ) -> None:
     """The alternatives of a ``security``. ``prefix`` of the rules: ``api-security-`` or ``api-global-security-``."""
     before, after = _unmatched(old or [], new or [])
+    is_open = not new or {} in new
+    closes = not is_open and (not old or {} in old)
     pairs = [
         (left, right)
         for left in before
@@ -33,16 +36,19 @@ def compare_requirements(
     for left, right in pairs:
         for scheme in left:
             for scope in sorted(set(right[scheme]) - set(left[scheme])):
-                session.report(target, f"{prefix}scope-added", *pointers, None, scope, name=scheme)
+                severity: Severity | None = None if is_open else "risky"
+                session.report(target, f"{prefix}scope-added", *pointers, None, scope, name=scheme, severity=severity)
             for scope in sorted(set(left[scheme]) - set(right[scheme])):
                 session.report(target, f"{prefix}scope-removed", *pointers, scope, None, name=scheme)
     paired = [id(alternative) for pair in pairs for alternative in pair]
     for alternative in after:
         if id(alternative) not in paired and (alternative or target is None):
-            session.report(target, f"{prefix}added", *pointers, None, named(alternative))
+            severity = "breaking" if closes and not old else None
+            session.report(target, f"{prefix}added", *pointers, None, named(alternative), severity=severity)
     for alternative in before:
-        if id(alternative) not in paired and (alternative or target is None):
-            session.report(target, f"{prefix}removed", *pointers, named(alternative), None)
+        if id(alternative) not in paired and (alternative or target is None or closes):
+            severity = None if is_open else "risky" if alternative else "breaking"
+            session.report(target, f"{prefix}removed", *pointers, named(alternative), None, severity=severity)
 
 
 def _unmatched(old: Security, new: Security) -> tuple[list[_Alternative], list[_Alternative]]:

@@ -75,7 +75,7 @@ def compare_links(
             session.report(target, "link-removed", places[0], None, name=name, place=place)
         elif name not in old:
             session.report(target, "link-added", None, places[1], name=name, place=place)
-        elif not same(session.old, old[name], session.new, new[name]):
+        elif not same(session, old[name], new[name]):
             before, after = follow(session.old, old[name], places[0]), follow(session.new, new[name], places[1])
             if before[0] != after[0]:
                 session.report(target, "link-changed", before[1], after[1], name=name, place=place)

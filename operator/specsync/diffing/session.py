@@ -21,6 +21,7 @@ from specsync.diffing.schemas.objects import compare_objects
 from specsync.diffing.schemas.sides import Side
 from specsync.diffing.schemas.types import compare_types
 from specsync.diffing.schemas.values import compare_values
+from specsync.diffing.unchanged import Unchanged
 from specsync.diffing.wording import Place, sentence, worded
 from specsync.openapi.canonical import CanonicalDocument
 
@@ -70,7 +71,8 @@ class Session:
         self.old = old
         self.new = new
         self.policy = policy
-        self.graph = Graph(Side(old), Side(new), list(_COMPARERS))
+        self.unchanged = Unchanged(old, new)
+        self.graph = Graph(Side(old), Side(new), self.unchanged, list(_COMPARERS))
         self.roots: list[Root] = []
         self.events: list[Event] = []
         self.causes = Causes()
@@ -87,18 +89,23 @@ class Session:
         *,
         name: str = "",
         place: Place = NOWHERE,
+        severity: Severity | None = None,
     ) -> None:
         """An event outside of schemas. ``old`` and ``new`` are JSON pointers; ``aspect`` is a rule's in the place's
-        scope.
+        scope; ``severity`` is the rule's, unless given.
         """
         rule = BY_PLACE.get((place.scope, aspect))
         if rule is not None:
-            self.emit(target, place, rule, Finding(aspect, old, new, before, after, name), "", rule.severity)
+            self.emit(
+                target, place, rule, Finding(aspect, old, new, before, after, name), "", severity or rule.severity
+            )
 
     def emit(
         self, target: Target | None, place: Place, rule: Rule, finding: Finding, at: str, severity: Severity
     ) -> None:
-        """Add the event that ``rule`` makes of ``finding`` for one operation, unless it was added before."""
+        """Add the event that ``rule`` makes of ``finding`` for one operation, unless it was added before: a body that
+        is offered as JSON and as YAML changes once.
+        """
         called = (place.called,) if place.called else ()
         fingerprint = xxhash.xxh3_64_hexdigest(
             _encode(
@@ -106,7 +113,6 @@ class Session:
                     rule.id,
                     target.key if target else "",
                     place.status,
-                    place.media_type,
                     place.location,
                     place.parameter,
                     place.header,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from specsync.diffing.callbacks import compare_webhooks
+from specsync.diffing.schemas.sides import SIBLINGS, has_keywords
 from specsync.diffing.security import compare_requirements, compare_schemes
 from specsync.diffing.servers import compare_servers
 from specsync.diffing.session import Session
 from specsync.openapi.model import Schema
+from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
 
 _SEMVER = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
@@ -44,10 +46,33 @@ def compare_schema_names(session: Session) -> None:
     gone = {name for name in old - new - renamed if not name.startswith("#")}
     if gone:
         reached = session.graph.reached(root.node for root in session.roots)
-        gone = {name for name in gone if not _went_on(session, name, reached)}
+        gone = {name for name in gone if not _says_nothing(session, name) and not _went_on(session, name, reached)}
     inlined = _inlined(session, gone) if gone else set()
-    for name in sorted(gone - inlined):
+    gone -= inlined
+    for name in sorted(gone - _aliases(session, gone)):
         session.report(None, "api-schema-removed", f"/components/schemas/{escaped(name)}", None, name=name)
+
+
+def _says_nothing(session: Session, name: str) -> bool:
+    """Whether a schema is only null, or constrains nothing: what can be left out anywhere, or spelled otherwise."""
+    schema = session.old.component("schemas", name)
+    return isinstance(schema, Schema) and schema.type in (None, "null") and not has_keywords(schema, "type", *SIBLINGS)
+
+
+def _aliases(session: Session, gone: set[str]) -> set[str]:
+    """Those of ``gone`` that were another name of a schema that isn't gone."""
+    found = set()
+    for name in gone:
+        schema, seen = session.old.component("schemas", name), {name}
+        while isinstance(schema, Schema) and schema.ref is not None and not has_keywords(schema, "ref", *SIBLINGS):
+            target = component_name(schema.ref, "schemas")
+            if target not in gone:
+                found.add(name)
+            if target not in gone or target in seen:
+                break
+            seen.add(target)
+            schema = session.old.component("schemas", target)
+    return found
 
 
 def _went_on(session: Session, name: str, reached: set[int]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from specsync.diffing.plain import plain
 from specsync.diffing.rules import Rule
 
 _LONGEST = 118
@@ -50,13 +51,15 @@ def sentence(rule: Rule, place: Place, at: str, before: str, after: str, name: s
         location=place.location,
         header=place.header,
     )
-    return f"{place.called}: {told}" if place.called else told
+    return plain(f"{place.called}: {told}" if place.called else told)
 
 
 def _turned(rule: Rule) -> str:
     """What ``rule`` says where the provider sends the request: the consumer receives it, and sends the response."""
     if rule.scope == "response-header":
         return rule.text.replace("response {status} header `{header}`", "{location} parameter `{header}`", 1)
+    if rule.scope.startswith("request-parameter"):  # a header of the answer
+        return rule.text.replace("{location} parameter `{parameter}`", "response {status} header `{header}`", 1)
     if rule.direction == "response":
         return rule.text.replace("response {status}", "request", 1)
     return rule.text.replace("request ", "response {status} ", 1) if rule.scope else rule.text

@@ -8,6 +8,7 @@ of URLs.
 import asyncio
 import logging
 import re
+from dataclasses import replace
 from io import BytesIO
 from types import TracebackType
 from urllib.parse import urljoin
@@ -18,6 +19,7 @@ from specsync.fetching.connections import ConnectionPools
 from specsync.fetching.decoding import ACCEPTED, ContentDecoder, too_large
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Guard, Target
+from specsync.fetching.memory import Room
 from specsync.fetching.politeness import Politeness
 from specsync.fetching.redact import redact_url
 from specsync.fetching.request import MAX_KEPT_DATE, FetchRequest, FetchResult, kept_value
@@ -48,6 +50,7 @@ class Fetcher:
         self._guard = guard
         self._politeness = politeness or Politeness(guard.limits)
         self._pools = ConnectionPools(guard)
+        self.room = Room()
 
     async def fetch(self, request: FetchRequest) -> FetchResult:
         """The document that ``request`` asks for, or the word that it hasn't changed.
@@ -58,7 +61,9 @@ class Fetcher:
         """
         try:
             async with asyncio.timeout(request.timeout) as deadline:
-                return await self._follow(request, deadline)
+                result = await self._follow(request, deadline)
+                left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
+                return replace(result, seconds_left=left)
         except TimeoutError:
             raise total_timeout(request.url, request.timeout) from None
 
@@ -79,14 +84,16 @@ class Fetcher:
         first = target = guard.read_url(request.url)
         for _ in range(MAX_REDIRECTS + 1):
             async with self._politeness.turn(target.host, deadline):
-                answer = await self._exchange(request, target, first)
+                answer = await self._exchange(request, target, first, deadline)
             if isinstance(answer, FetchResult):
                 return answer
             target = _redirected(guard, target, answer)
         text = f"{redact_url(request.url)} redirects more than {MAX_REDIRECTS} times: use the URL that it leads to."
         raise FetchError(FetchReason.TOO_MANY_REDIRECTS, text)
 
-    async def _exchange(self, request: FetchRequest, target: Target, first: Target) -> FetchResult | str:
+    async def _exchange(
+        self, request: FetchRequest, target: Target, first: Target, deadline: asyncio.Timeout
+    ) -> FetchResult | str:
         """One request and its answer: a result, or where a redirect leads to."""
         same_origin, same_host = target.origin == first.origin, target.host == first.host
         headers = _request_headers(request, target, same_origin=same_origin)
@@ -99,7 +106,7 @@ class Fetcher:
                 self._pools.use(request.credentials, request.pin, same_origin=same_origin, same_host=same_host) as pool,
                 pool.stream(b"GET", url, headers=headers, extensions={"timeout": limits}) as response,
             ):
-                return await _read_answer(request, target, response)
+                return await _read_answer(request, target, response, deadline, same_origin=same_origin)
 
 
 def _redirected(guard: Guard, target: Target, location: str) -> Target:
@@ -131,7 +138,14 @@ def _request_headers(request: FetchRequest, target: Target, *, same_origin: bool
     return headers + request.conditions()
 
 
-async def _read_answer(request: FetchRequest, target: Target, response: httpcore.Response) -> FetchResult | str:
+async def _read_answer(
+    request: FetchRequest,
+    target: Target,
+    response: httpcore.Response,
+    deadline: asyncio.Timeout,
+    *,
+    same_origin: bool,
+) -> FetchResult | str:
     headers = Headers(list(response.headers))
     status = response.status
     if status in _REDIRECTS:
@@ -141,7 +155,7 @@ async def _read_answer(request: FetchRequest, target: Target, response: httpcore
     not_modified = status == 304 and bool(request.conditions())
     if not not_modified and not (200 <= status < 300 and status != 206):
         raise status_error(status, headers, target)
-    body, bytes_on_wire = (b"", 0) if not_modified else await _read_body(request, target, headers, response)
+    body, bytes_on_wire = (b"", 0) if not_modified else await _read_body(request, target, headers, response, deadline)
     return FetchResult(
         not_modified=not_modified,
         body=body,
@@ -151,27 +165,31 @@ async def _read_answer(request: FetchRequest, target: Target, response: httpcore
         or (request.last_modified if not_modified else None),
         content_type=kept_value(headers.get("content-type")),
         final_url=redact_url(target.url),
+        same_origin=same_origin,
         bytes_on_wire=bytes_on_wire,
+        seconds_left=request.timeout,
     )
 
 
 async def _read_body(
-    request: FetchRequest, target: Target, headers: Headers, response: httpcore.Response
+    request: FetchRequest, target: Target, headers: Headers, response: httpcore.Response, deadline: asyncio.Timeout
 ) -> tuple[bytes, int]:
     """The decoded body and its length on the wire, both within the limit at every moment."""
     shown_url = redact_url(target.url)
     announced = headers.get("content-length") or "0"  # h11 has checked that it is a number
     if len(announced) > 18 or int(announced) > request.max_bytes:
         raise too_large(shown_url, request.max_bytes)
-    decoder = ContentDecoder(headers.get("content-encoding") or "", request.max_bytes, shown_url)
-    body = BytesIO()
+    decoder = ContentDecoder(headers.joined("content-encoding"), request.max_bytes, shown_url)
     since_turn = 0
-    async for chunk in response.aiter_stream():
-        for piece in decoder.feed(chunk):
-            body.write(piece)
-            since_turn += max(len(piece), _COST_OF_A_PIECE)
-            if since_turn >= _DECODED_PER_TURN:
-                since_turn = 0
-                await asyncio.sleep(0)
-    decoder.finish()
-    return body.getvalue(), decoder.bytes_on_wire
+    with BytesIO() as body:  # closed, so that the traceback of an error keeps nothing of it
+        async for chunk in response.aiter_stream():
+            for piece in decoder.feed(chunk):
+                body.write(piece)
+                if request.share is not None:
+                    await request.share.grow(body.tell(), deadline)
+                since_turn += max(len(piece), _COST_OF_A_PIECE)
+                if since_turn >= _DECODED_PER_TURN:
+                    since_turn = 0
+                    await asyncio.sleep(0)
+        decoder.finish()
+        return body.getvalue(), decoder.bytes_on_wire

@@ -1,5 +1,6 @@
 """Connection pools over the guard: one per set of credentials and trust, closed after a while without use."""
 
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,13 @@ import httpcore
 from specsync.fetching.guard import Guard, GuardedBackend, Pin
 from specsync.fetching.request import Credentials
 from specsync.fetching.tls import tls_context
+
+# httpcore tries to import sniffio for each lock that it makes. Without this, looking for a module that isn't installed
+# is a good part of what a fetch costs.
+try:
+    import sniffio  # type: ignore[import-not-found]  # noqa: F401
+except ImportError:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 _IDLE_SECONDS = 30.0
 _MAX_KEPT_CONNECTIONS = 32

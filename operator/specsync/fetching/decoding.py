@@ -6,7 +6,6 @@ them nested.
 
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
 
 from specsync.fetching.errors import FetchError, FetchReason
 
@@ -19,14 +18,6 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # step within 4 MiB.
 _ZSTD_BITE = 128
 _ZSTD_MAX_WINDOW = 8 * 1024 * 1024
-
-
-class _Coding(Protocol):
-    def decode(self, data: bytes) -> Iterator[bytes]:
-        """What ``data`` adds to the output, in bounded pieces; empty pieces are progress without output."""
-
-    def finish(self) -> None:
-        """Raises ValueError when the input ended too early."""
 
 
 class ContentDecoder:
@@ -217,6 +208,8 @@ class _Zstd:
             raise ValueError("zstd ended early")
 
 
+# Each has decode(data), what it adds to the output in bounded pieces (empty ones are progress without output), and
+# finish(), which raises ValueError when the input ended too early.
 _CODINGS: dict[str, type[_Gzip] | type[_Deflate] | type[_Brotli] | type[_Zstd]] = {
     "gzip": _Gzip,
     "x-gzip": _Gzip,

@@ -10,8 +10,8 @@ A host whose last label is a number is an IPv4 address or nothing (WHATWG URL st
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -21,12 +21,12 @@ from specsync.fetching.addresses import METADATA_ADDRESSES, Address, Network, em
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.politeness import HostLimits
 from specsync.fetching.proxy import Proxy
+from specsync.fetching.resolver import Resolve, SystemResolver
 from specsync.fetching.streams import SmallBites
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Takes a host name and a port, gives addresses as texts; raises ``socket.gaierror``."""
-
 WEB_PORTS = frozenset({80, 443, 8080, 8443})
+MAIL_PORTS = frozenset({465, 587, 2525})
+"""Where mail is handed in (RFC 8314); not 25, by which mail servers talk to each other."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_URL = 8192
 _MAX_ADDRESSES_TRIED = 6
@@ -165,6 +165,13 @@ class Guard:
         self._exceptions = exceptions or Exceptions()
         self._resolve = resolve or SystemResolver()
         self._pin = pin
+        self._ports = WEB_PORTS
+
+    def on_ports(self, ports: frozenset[int]) -> "Guard":
+        """This guard for another protocol, whose usual ports are ``ports`` in place of the web's."""
+        other = copy(self)
+        other._ports = ports
+        return other
 
     def pinned(self, pin: Pin | None) -> "Guard":
         """This guard, but that ``pin`` is open. For the requests that it was made for, and no others."""
@@ -225,9 +232,40 @@ class Guard:
             self._judge_address(address, host, port)
         return addresses
 
+    async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
+        """A connection to a judged address of ``host``, for protocols that aren't HTTP; past the proxy.
+
+        Raises FetchError: as ``addresses``, InvalidURL for a host that isn't one, ConnectionFailed, Timeout.
+        """
+        name = _read_host(host if ":" in host else None, host)
+        if name is None:
+            raise _invalid(f"{host!r} is neither a plain name nor a plainly written address")
+        try:
+            async with asyncio.timeout(seconds):
+                for address in (await self.addresses(name, port))[:_MAX_ADDRESSES_TRIED]:
+                    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
+                    connection.setblocking(False)
+                    try:
+                        await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+                    except OSError:
+                        connection.close()
+                    except BaseException:
+                        connection.close()
+                        raise
+                    else:
+                        return connection
+        except TimeoutError:
+            text = f"No connection to {name}:{port} within {seconds:g} seconds; it is tried again."
+            raise FetchError(FetchReason.TIMEOUT, text, retryable=True) from None
+        text = f"No connection to {name}:{port}: check host and port, and whether the server runs."
+        raise FetchError(FetchReason.CONNECTION_FAILED, text, retryable=True)
+
     def goes_by_proxy(self, host: str, port: int, addresses: Iterable[Address]) -> bool:
-        """Whether ``host`` is reached through the proxy. What an exception or a pin opens is near: it isn't."""
-        near = self._is_pinned(host, port) or (host, port) in self._exceptions.hosts
+        """Whether ``host`` is reached through the proxy. What an exception or a pin opens is near: it isn't.
+
+        Nor is a port that only an exception has opened, for another host or for an address.
+        """
+        near = self._is_pinned(host, port) or (host, port) in self._exceptions.hosts or port not in self._ports
         return self.proxy is not None and not near and all(special_kind(address) is None for address in addresses)
 
     def _is_pinned(self, host: str, port: int) -> bool:
@@ -240,8 +278,8 @@ class Guard:
             return
         if host == "localhost" or host.endswith(".localhost"):
             raise _blocked(host, port, "is this machine's own name")
-        if port not in WEB_PORTS and all(port != opened for _, opened in self._exceptions.hosts):
-            raise _no_web_port(host, port)
+        if port not in self._ports and all(port != opened for _, opened in self._exceptions.hosts):
+            raise self._no_usual_port(host, port)
         literal = _as_address(host)
         if literal is not None:
             self._judge_address(literal, host, port)
@@ -250,8 +288,8 @@ class Guard:
         if (str(address), port) in self._exceptions.hosts:
             return
         named = (host, port) in self._exceptions.hosts
-        if port not in WEB_PORTS and not named:
-            raise _no_web_port(host, port)
+        if port not in self._ports and not named:
+            raise self._no_usual_port(host, port)
         kind = special_kind(address)
         if kind is None:
             return
@@ -265,6 +303,12 @@ class Guard:
         inner = embedded_ipv4(address) if isinstance(address, IPv6Address) else None
         if inner is not None:  # its wrapping is open: what it stands for is judged all the same
             self._judge_address(inner, host, port)
+
+    def _no_usual_port(self, host: str, port: int) -> FetchError:
+        usual = (
+            f"{'no web port' if self._ports is WEB_PORTS else 'none of'} ({', '.join(map(str, sorted(self._ports)))})"
+        )
+        return _blocked(host, port, f"is asked for on port {port}, which is {usual},")
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -327,21 +371,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class SystemResolver:
-    """The system's resolver on threads of its own: a name that hangs must not hold up the loop's other threads."""
-
-    def __init__(self, threads: int = 32) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _look_up, host, port)
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-
 def _percent_encoded(found: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
@@ -358,10 +387,6 @@ def _blocked(host: str, port: int, why: str, *, opens: bool = True) -> FetchErro
         else "use another address; this one is not opened by ranges or names"
     )
     return FetchError(FetchReason.ADDRESS_BLOCKED, f"{shown} {why} and is not fetched from: {step}.")
-
-
-def _no_web_port(host: str, port: int) -> FetchError:
-    return _blocked(host, port, f"is asked for on port {port}, which is no web port (80, 443, 8080, 8443),")
 
 
 def _dns_failure(host: str, error: Exception | None) -> FetchError:

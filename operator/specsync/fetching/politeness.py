@@ -63,7 +63,7 @@ class Politeness:
         state = self._state(host)
         state.users += 1
         try:
-            with _paused(deadline):
+            with paused(deadline):
                 await self._enter(host, state)
             try:
                 yield
@@ -152,7 +152,7 @@ class Politeness:
 
 
 @contextmanager
-def _paused(deadline: asyncio.Timeout) -> Iterator[None]:
+def paused(deadline: asyncio.Timeout) -> Iterator[None]:
     """Stops the clock of a deadline; afterwards it has as much time left as before."""
     clock, when = asyncio.get_running_loop().time, deadline.when()
     left = None if when is None else when - clock()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Pin
+from specsync.fetching.memory import Share
 
 MAX_KEPT_VALUE = 512
 """The longest ETag or Content-Type that a result holds, in characters."""
@@ -102,6 +103,7 @@ class FetchRequest:
 
     ``etag`` and ``last_modified`` are those of the last result, as the server wrote them. ``pin`` is the address of the
     URL's own host where Kubernetes gave it: it is open to this request, to no other, and to no redirect elsewhere.
+    ``share`` holds the body within what all jobs may keep in memory.
     """
 
     url: str = field(repr=False)
@@ -112,6 +114,7 @@ class FetchRequest:
     credentials: Credentials = ANONYMOUS
     user_agent: str = "specsync"
     pin: Pin | None = None
+    share: Share | None = field(default=None, compare=False, repr=False)
 
     def conditions(self) -> list[tuple[bytes, bytes]]:
         """The headers that ask for the document only if it has changed (RFC 9110, section 13.1)."""
@@ -124,7 +127,8 @@ class FetchResult:
     """A document, or the word that it is still the last one (``not_modified``, with an empty body).
 
     ``etag`` and ``content_type`` are at most 512 characters, ``last_modified`` 64; longer ones are left out.
-    ``bytes_on_wire`` counts the body as it was sent; ``final_url`` has no query and no user info.
+    ``bytes_on_wire`` counts the body as it was sent; ``final_url`` has no query and no user info, and ``same_origin``
+    tells whether it has the scheme, host and port of the request's. ``seconds_left`` is what is left of the timeout.
     """
 
     not_modified: bool
@@ -134,7 +138,9 @@ class FetchResult:
     last_modified: str | None
     content_type: str | None
     final_url: str
+    same_origin: bool
     bytes_on_wire: int
+    seconds_left: float
 
 
 def is_header_value(text: str) -> bool:

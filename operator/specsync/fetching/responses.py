@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import httpcore
@@ -22,16 +23,20 @@ _HEADERS_TOO_LARGE = 431  # what h11 hints at when a header block passes httpcor
 
 
 class Headers:
-    """The header fields of an answer, by name in any case; the first wins where one is repeated."""
+    """The header fields of an answer, by name in any case."""
 
     def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
-        self._fields: dict[str, str] = {}
+        self._fields: dict[str, list[str]] = {}
         for name, value in fields:
-            self._fields.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())
+            self._fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip())
 
     def get(self, name: str) -> str | None:
-        """The value of the field ``name`` (in lower case), or None."""
-        return self._fields.get(name)
+        """The value of the field ``name`` (in lower case), or None; the first where it is repeated."""
+        return self._fields.get(name, [None])[0]
+
+    def joined(self, name: str) -> str:
+        """The values of a field that holds a list, which may be spread over several lines (RFC 9110, 5.3)."""
+        return ", ".join(self._fields.get(name, ()))
 
 
 def status_error(status: int, headers: Headers, target: Target) -> FetchError:
@@ -87,7 +92,9 @@ def retry_after_seconds(headers: Headers) -> float | None:
 
 def _http_date(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp()
+        time_ = parsedate_to_datetime(text)
+        # RFC 9110, 5.6.7: all of them are UTC; asctime's doesn't say so, and Python would take it for local time.
+        return (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
 

@@ -3,16 +3,21 @@
 import asyncio
 import functools
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 import structlog
 
-from specsync.kube.connection import load_configuration, open_session
-from specsync.kube.core import PartialObject
+from specsync.kube import metrics
+from specsync.kube.connection import ConnectionError, load_configuration, open_session
+from specsync.kube.core import Lease, PartialObject
+from specsync.kube.loops import sign_of_life
+from specsync.kube.throttle import Throttle
 from specsync.resources.meta import API_VERSION
 
 log = structlog.get_logger()
@@ -23,14 +28,30 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
-REQUEST_TIMEOUT = 15.0  # seconds
+Verb = Literal["get", "list", "create", "patch", "delete", "deletecollection"]
+_METHODS: dict[Verb, str] = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+_READS = ("get", "list")
+
+REQUEST_TIMEOUT = 15.0  # seconds, with the time that a request waits while the server is in trouble
+_CONNECTIONS = 64  # at a time; what goes beyond waits
+# 429 is sent before anything is carried out, so each request may be sent again: so often, within its time.
+_ATTEMPTS = 4
+# Answers that speak of the server, or of our rights, not of the one object that was asked for.
+_TROUBLE = frozenset({0, 401, 403, 429, 500, 502, 503, 504})
 
 
 class ApiError(Exception):
     """The API server refused or failed a request; `status` is 0 where no answer came."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
-        super().__init__(f"{status} {reason}: {message}" if status else message)
+        super().__init__(": ".join(filter(None, (f"{status} {reason}", message))) if status else message)
         self.status = status
         self.reason = reason
         self.message = message
@@ -86,13 +107,14 @@ class KubeClient:
 
     def __init__(
         self,
-        open_session: Callable[[], Awaitable[aiohttp.ClientSession]],
+        open_session: Callable[..., Awaitable[aiohttp.ClientSession]],
         session: aiohttp.ClientSession,
         field_manager: str,
     ) -> None:
-        self.open_session = open_session  # for who needs one of its own: kopf closes the session that it gets
+        self.open_session = open_session  # for who needs one of its own: watches hold their connections
         self._session = session
         self._field_manager = field_manager
+        self._reads, self._writes, self._leases = Throttle("reads"), Throttle("writes"), Throttle("leases")
         self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
     @classmethod
@@ -102,19 +124,41 @@ class KubeClient:
         """Raises ConnectionError where no way to a server is configured; doesn't contact it yet."""
         configuration = await load_configuration(kubeconfig, context)
         opener = functools.partial(open_session, configuration, user_agent, kubeconfig, context)
-        return cls(opener, await opener(), field_manager)
+        return cls(opener, await opener(connections=_CONNECTIONS), field_manager)
 
     async def close(self) -> None:
         await self._session.close()
 
     async def get(self, kind: type[T], namespace: str, name: str) -> T:
         """Raises NotFound, ApiError."""
-        return self._decode(kind, await self._request("GET", path_of(kind, namespace, name)))
+        return self._decode(kind, await self._request("get", path_of(kind, namespace, name)))
 
     async def get_metadata(self, kind: type[Any], namespace: str, name: str) -> PartialObject:
         """Only the metadata: 5 ms where the object is a ConfigMap of 700 KiB. Raises NotFound, ApiError."""
-        body = await self._request("GET", path_of(kind, namespace, name), accept=_METADATA_ONLY)
+        body = await self._request("get", path_of(kind, namespace, name), accept=_METADATA_ONLY)
         return self._decode(PartialObject, body)
+
+    async def list_as_of(
+        self, kind: type[T], namespace: str | None = None, *, fields: str = "", labels: str = "", page: int = 500
+    ) -> tuple[list[T], str]:
+        """What `list` gives, and the resourceVersion that it is of: from there a watch goes on."""
+        items: list[T] = []
+        params = {"limit": str(page)}
+        if fields:
+            params["fieldSelector"] = fields
+        if labels:
+            params["labelSelector"] = labels
+        while True:
+            answer = self._decode(_Page, await self._request("list", path_of(kind, namespace), params=params))
+            decoder = self._decoder(kind)
+            for item in answer.items:
+                try:
+                    items.append(decoder.decode(item))
+                except msgspec.ValidationError as error:
+                    log.error("object not understood", kind=kind.__name__, error=str(error))
+            params["continue"] = answer.metadata.continue_
+            if not params["continue"]:
+                return items, answer.metadata.resource_version
 
     async def list(
         self, kind: type[T], namespace: str | None = None, *, fields: str = "", labels: str = "", page: int = 500
@@ -123,28 +167,14 @@ class KubeClient:
 
         One that isn't understood (of an older schema, or by a CRD that was loosened by hand) is left out and logged.
         """
-        items: list[T] = []
-        params = {"limit": str(page)}
-        if fields:
-            params["fieldSelector"] = fields
-        if labels:
-            params["labelSelector"] = labels
-        while True:
-            answer = self._decode(_Page, await self._request("GET", path_of(kind, namespace), params=params))
-            for item in answer.items:
-                try:
-                    items.append(self._decode(kind, item))
-                except msgspec.ValidationError as error:
-                    log.error("object not understood", kind=kind.__name__, error=str(error))
-            params["continue"] = answer.metadata.continue_
-            if not params["continue"]:
-                return items
+        items, _ = await self.list_as_of(kind, namespace, fields=fields, labels=labels, page=page)
+        return items
 
     async def create(self, obj: T) -> T:
         """Raises Conflict where the name is taken, Invalid where a rule refuses it, ApiError."""
         kind = type(obj)
         namespace = obj.metadata.namespace  # type: ignore[attr-defined]
-        body = await self._request("POST", path_of(kind, namespace), msgspec.json.encode(obj), "application/json")
+        body = await self._request("create", path_of(kind, namespace), msgspec.json.encode(obj), "application/json")
         return self._decode(kind, body)
 
     async def patch(
@@ -162,7 +192,7 @@ class KubeClient:
         Raises NotFound, Invalid (also where a `test` operation fails), Conflict, ApiError.
         """
         path = path_of(kind, namespace, name, subresource)
-        return self._decode(kind, await self._request("PATCH", path, msgspec.json.encode(patch), content_type))
+        return self._decode(kind, await self._request("patch", path, msgspec.json.encode(patch), content_type))
 
     async def delete(self, kind: type[Any], namespace: str, name: str, uid: str | None = None) -> None:
         """Deletes in the background; with `uid` only that very object. One that isn't there is fine."""
@@ -171,25 +201,31 @@ class KubeClient:
             options["preconditions"] = {"uid": uid}
         try:
             await self._request(
-                "DELETE", path_of(kind, namespace, name), msgspec.json.encode(options), "application/json"
+                "delete", path_of(kind, namespace, name), msgspec.json.encode(options), "application/json"
             )
         except (NotFound, Conflict):
             return
 
     async def delete_collection(self, kind: type[Any], namespace: str, fields: str) -> None:
         """Deletes all objects that a field selector matches, in one request."""
-        await self._request("DELETE", path_of(kind, namespace), params={"fieldSelector": fields})
+        await self._request("deletecollection", path_of(kind, namespace), params={"fieldSelector": fields})
 
-    def _decode(self, kind: type[T], body: bytes | msgspec.Raw) -> T:
+    def _decode(self, kind: type[T], body: bytes) -> T:
+        try:
+            return self._decoder(kind).decode(body)
+        except msgspec.DecodeError as error:
+            # A proxy's page, or an object of another schema.
+            raise ApiError(0, "NotUnderstood", f"a {kind.__name__} that isn't understood: {error}") from error
+
+    def _decoder(self, kind: type[T]) -> "msgspec.json.Decoder[T]":
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
-        result: T = decoder.decode(body)
-        return result
+        return decoder
 
     async def _request(
         self,
-        method: str,
+        verb: Verb,
         path: str,
         body: bytes | None = None,
         content_type: str | None = None,
@@ -197,31 +233,78 @@ class KubeClient:
         params: dict[str, str] | None = None,
         accept: str = "application/json",
     ) -> bytes:
+        """One request, in its turn, and again where the server had no time for it. Raises ApiError."""
         query = dict(params or {})
-        if method in ("POST", "PATCH"):
+        if verb in ("create", "patch"):
             query["fieldManager"] = self._field_manager
         headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
+        lease = path.startswith(_LEASES)
+        throttle = self._leases if lease else self._reads if verb in _READS else self._writes
+        ends = time.monotonic() + REQUEST_TIMEOUT
+        for attempt in range(1, _ATTEMPTS + 1):
+            wait = 0.0 if lease else await throttle.turn(ends - time.monotonic() - 1.0)
+            if wait:
+                raise ApiError(0, "NoAnswer", "the API server is in trouble and isn't asked now", retry_after=wait)
+            try:
+                answer = await self._send(verb, path, query, body, headers, ends - time.monotonic())
+            except ApiError as error:
+                if error.status not in _TROUBLE:
+                    throttle.succeeded()
+                    raise
+                throttle.failed(str(error), error.retry_after)
+                if error.status != 429 or lease or attempt == _ATTEMPTS:
+                    raise
+            else:
+                throttle.succeeded()
+                return answer
+        raise AssertionError("unreachable")
+
+    async def _send(
+        self, verb: Verb, path: str, query: dict[str, str], body: bytes | None, headers: dict[str, str], within: float
+    ) -> bytes:
+        """One HTTP request within so many seconds. Raises ApiError."""
+        started = time.perf_counter()
         try:
             async with (
-                asyncio.timeout(REQUEST_TIMEOUT),
-                self._session.request(method, path, params=query, data=body, headers=headers) as response,
+                asyncio.timeout(within),
+                self._session.request(_METHODS[verb], path, params=query, data=body, headers=headers) as response,
             ):
                 answer = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiError(0, "NoAnswer", f"no answer from the API server ({type(error).__name__})") from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ConnectionError) as error:
+            metrics.requests(verb, 0).inc()
+            sign_of_life()
+            raise ApiError(0, "NoAnswer", f"no answer from the API server ({_cause(error)})") from error
+        metrics.requests(verb, response.status).inc()
+        metrics.durations(verb).observe(time.perf_counter() - started)
+        sign_of_life()
         if response.status >= 400:
-            raise _error(response.status, response.headers.get("Retry-After"), answer)
+            raise error_of(response.status, response.headers.get("Retry-After"), answer)
         return answer
 
 
-def _error(status: int, retry_after: str | None, body: bytes) -> ApiError:
+_LEASES = Lease.api[0] + "/"
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return str(error) if isinstance(error, ConnectionError) else type(error).__name__
+
+
+_KNOWN = frozenset(HTTPStatus)
+
+
+def error_of(status: int, retry_after: str | None, body: bytes) -> ApiError:
+    """What an answer of 400 or above says, as an exception."""
     try:
         answer = json.loads(body)
         reason, message = str(answer.get("reason", "")), str(answer.get("message", ""))
     except (ValueError, AttributeError):
-        reason, message = "", body[:200].decode(errors="replace")
+        reason, message = "", body[:200].decode(errors="replace").strip()
+    if not reason:
+        reason = HTTPStatus(status).phrase if status in _KNOWN else ""
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     kind = {404: NotFound, 409: Conflict, 422: Invalid}.get(status, ApiError)
     return kind(status, reason, message, seconds)

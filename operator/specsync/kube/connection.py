@@ -1,4 +1,4 @@
-"""How a process reaches the API server: one authenticated HTTP session, shared by our client and by kopf."""
+"""How a process reaches the API server: authenticated HTTP sessions."""
 
 import os
 from pathlib import Path
@@ -76,11 +76,17 @@ def _kubeconfig_path(kubeconfig: str | None, context: str | None) -> str | None:
 
 
 async def open_session(
-    configuration: Configuration, user_agent: str, kubeconfig: str | None = None, context: str | None = None
+    configuration: Configuration,
+    user_agent: str,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    *,
+    connections: int = 0,
 ) -> Any:
     """An aiohttp session that authenticates each request; credentials that ran out are read again.
 
-    The User-Agent carries the process's id, so that the API server's audit log says who wrote what.
+    The User-Agent carries the process's id, so that the API server's audit log says who wrote what. At most so many
+    `connections` at a time, 0 for no limit. A request raises ConnectionError where the credentials can't be read.
     """
 
     async def authenticate(
@@ -89,20 +95,21 @@ async def open_session(
         await _authorize(configuration, request)
         response = await handler(request)
         if response.status == 401:
-            # An exec plugin's token ran out: the loader runs the plugin again.
+            # The service account's token was replaced, or an exec plugin's ran out: the loader reads, or runs, again.
+            response.release()
             fresh = await load_configuration(kubeconfig, context)
             configuration.api_key = fresh.api_key
-            response.release()
+            configuration.refresh_api_key_hook = fresh.refresh_api_key_hook  # the old one remembers the old token
             await _authorize(configuration, request)
             response = await handler(request)
         return response
 
     # The library knows how to make a TLS context of a kubeconfig; the session is ours for the sake of
-    # the middleware, and because kopf takes one.
+    # the middleware.
     tls = RESTClientObject(configuration).ssl_context
     return aiohttp.ClientSession(
         base_url=configuration.host.rstrip("/") + "/",
-        connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+        connector=aiohttp.TCPConnector(limit=connections, ssl=tls),
         headers={"User-Agent": user_agent},
         middlewares=(authenticate,),
         proxy=configuration.proxy,
@@ -112,7 +119,10 @@ async def open_session(
 
 
 async def _authorize(configuration: Configuration, request: aiohttp.ClientRequest) -> None:
-    settings: Any = await configuration.auth_settings()
+    try:
+        settings: Any = await configuration.auth_settings()
+    except _UNUSABLE as error:  # the mounted token can't be read at this moment
+        raise _unusable(error) from error
     for setting in settings.values():
         if setting["in"] == "header" and setting["value"]:
             request.headers[setting["key"]] = setting["value"]

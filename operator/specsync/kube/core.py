@@ -92,6 +92,11 @@ class Service(FrozenStruct, frozen=True, kw_only=True):
     spec: ServiceSpec = ServiceSpec()
 
 
+class Namespace(FrozenStruct, frozen=True, kw_only=True):
+    api: ClassVar[tuple[str, str]] = ("api/v1", "namespaces")
+    metadata: ObjectMeta
+
+
 class PartialObject(FrozenStruct, frozen=True, kw_only=True):
     """An object of any kind, of which only the metadata was asked for."""
 

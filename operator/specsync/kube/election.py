@@ -14,6 +14,8 @@ import structlog
 from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
 from specsync.kube.core import Lease, LeaseSpec
 from specsync.kube.leases import LeaseTiming, micro_time
+from specsync.kube.loops import Loop, long_lived
+from specsync.kube.metrics import LEADER, LEADER_RENEWALS, LEADER_RENEWALS_FAILED
 from specsync.resources.meta import ObjectMeta
 
 log = structlog.get_logger()
@@ -42,28 +44,33 @@ class LeaderElection:
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Stands for election until cancelled; runs `lead` while in office."""
-        while True:
-            started = time.monotonic()
-            lease = await self._try_acquire()
-            if lease is None:
-                await asyncio.sleep(min(2.0, self._timing.heartbeat))
-                continue
-            log.info("leading", identity=self._identity)
-            self.leading, self._renewed = True, started
-            work = asyncio.ensure_future(lead())
-            try:
-                await self._hold(lease, work)
-            finally:
-                self.leading = False
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-                await self._release()
-            log.warning("no longer leading", identity=self._identity)
+        with long_lived("election") as loop:
+            while True:
+                loop.advance()
+                started = time.monotonic()
+                lease = await self._try_acquire()
+                if lease is None:
+                    await asyncio.sleep(min(2.0, self._timing.heartbeat))
+                    continue
+                log.info("leading", identity=self._identity)
+                self.leading, self._renewed = True, started
+                LEADER.set(1)
+                work = asyncio.ensure_future(lead())
+                try:
+                    await self._hold(lease, work, loop)
+                finally:
+                    self.leading = False
+                    LEADER.set(0)
+                    work.cancel()
+                    await asyncio.gather(work, return_exceptions=True)
+                    await self._release()
+                log.warning("no longer leading", identity=self._identity)
 
-    async def _hold(self, lease: Lease, work: "asyncio.Future[None]") -> None:
+    async def _hold(self, lease: Lease, work: "asyncio.Future[None]", loop: Loop) -> None:
         """Renews until the Lease is lost; returns then. An error of the work itself comes through."""
         pause = self._timing.heartbeat
         while (left := self._timing.left(self._renewed)) > 0:
+            loop.advance(pause)
             done, _ = await asyncio.wait({work}, timeout=min(pause, left))
             if done:
                 return work.result()
@@ -72,10 +79,13 @@ class LeaderElection:
                 async with asyncio.timeout(min(self._timing.heartbeat, self._timing.left(self._renewed))):
                     lease = await self._write(lease, lease.spec.lease_transitions or 0)
                 self._renewed, pause = started, self._timing.heartbeat
-            except (Conflict, Invalid, NotFound):
-                return None  # somebody else has it
+                LEADER_RENEWALS.observe(time.monotonic() - started)
+            except (Conflict, Invalid, NotFound) as error:
+                log.warning("leader lease is no longer ours", error=str(error))
+                return None
             except (ApiError, TimeoutError) as error:
-                log.warning("leader lease not renewed", error=str(error))
+                LEADER_RENEWALS_FAILED.inc()
+                log.warning("leader lease not renewed", error=str(error) or "it took too long")
                 pause = self._timing.again
         return None
 

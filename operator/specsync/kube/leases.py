@@ -15,6 +15,8 @@ import structlog
 
 from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
 from specsync.kube.core import Lease, LeaseSpec
+from specsync.kube.loops import long_lived
+from specsync.kube.metrics import WORKER_RENEWALS, WORKER_RENEWALS_FAILED
 from specsync.resources.meta import ObjectMeta, OwnerReference
 
 log = structlog.get_logger()
@@ -100,18 +102,21 @@ class WorkerLease:
     async def keep(self, lost: Callable[[], Awaitable[None]]) -> None:
         """Renews until cancelled; calls `lost` when others may soon take over, and goes on trying."""
         told, pause = False, self._timing.heartbeat
-        while True:
-            await asyncio.sleep(pause)
-            # Before the renewal too: a process that was frozen renews well, but too late.
-            told = told or await self._tell_if_lost(lost)
-            try:
-                # When its time is over, or nearly, it has nothing to lose but its patience.
-                await self._renew(within=min(self._timing.heartbeat, max(self._left, self._timing.again)))
-                told, pause = False, self._timing.heartbeat
-            except ApiError as error:
-                log.warning("lease not renewed", worker=self._worker, error=str(error))
-                pause = self._timing.again
+        with long_lived("lease") as loop:
+            while True:
+                loop.advance(pause)
+                await asyncio.sleep(pause)
+                # Before the renewal too: a process that was frozen renews well, but too late.
                 told = told or await self._tell_if_lost(lost)
+                try:
+                    # When its time is over, or nearly, it has nothing to lose but its patience.
+                    await self._renew(within=min(self._timing.heartbeat, max(self._left, self._timing.again)))
+                    told, pause = False, self._timing.heartbeat
+                except ApiError as error:
+                    WORKER_RENEWALS_FAILED.inc()
+                    log.warning("lease not renewed", worker=self._worker, error=str(error))
+                    pause = self._timing.again
+                    told = told or await self._tell_if_lost(lost)
 
     async def _tell_if_lost(self, lost: Callable[[], Awaitable[None]]) -> bool:
         if self.safe:
@@ -139,6 +144,7 @@ class WorkerLease:
         except TimeoutError as error:
             raise ApiError(0, "NoAnswer", f"the renewal took longer than {within:.1f} s") from error
         self._renewed = started
+        WORKER_RENEWALS.observe(time.monotonic() - started)
 
     async def _patch(self) -> None:
         patch = [{"op": "add", "path": "/spec/renewTime", "value": micro_time()}]
@@ -178,6 +184,11 @@ class Roster:
         _, since = self._seen.setdefault(worker, ("", time.monotonic()))
         # Judged at the last look, not now: between two looks a renewal may have come.
         return self._observed - since >= self._timing.duration
+
+    def living(self) -> list[str]:
+        """The workers whose Leases were renewed lately, as of the last look."""
+        known = self._seen.items()
+        return [w for w, (version, since) in known if version and self._observed - since < self._timing.duration]
 
     async def bury_dead(self, keep: set[str]) -> None:
         """Deletes the Leases of workers that are long dead and hold no job of `keep`. Raises ApiError.

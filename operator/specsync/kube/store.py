@@ -39,8 +39,11 @@ class Store(Generic[R]):
     def owned_by(self, namespace: str, owner: str) -> list[R]:
         return list(self._owned.get((namespace, owner), {}).values())
 
-    def put(self, obj: R) -> bool:
-        """Takes a version of an object, from a watch, a LIST or the answer to an own write; False if it's no news."""
+    def put(self, obj: R, *, tell: bool = True) -> bool:
+        """Takes a version of an object, from a watch, a LIST or the answer to an own write; False if it's no news.
+
+        Not to `tell` is for who goes on with what it has written: it needs no reminder.
+        """
         meta = obj.metadata
         key = (meta.namespace, meta.name)
         gone, _ = self._tombstones.get(meta.uid, (-1, 0.0))
@@ -53,7 +56,8 @@ class Store(Generic[R]):
         self._objects[key] = obj
         if self._owner is not None:
             self._owned.setdefault((meta.namespace, self._owner(obj)), {})[meta.name] = obj
-        self._tell(obj)
+        if tell:
+            self._tell(obj)
         return True
 
     def remove(self, obj: R) -> None:
@@ -64,9 +68,13 @@ class Store(Generic[R]):
         """Forgets an object that was deleted: its uid never comes back."""
         self._forget(obj, _FOREVER)
 
-    def versions(self) -> dict[Key, str]:
-        """Key → resourceVersion, to hand to `prune` after a LIST that starts now."""
-        return {key: obj.metadata.resource_version for key, obj in self._objects.items()}
+    def versions(self, namespace: str | None = None) -> dict[Key, str]:
+        """Key → resourceVersion, to hand to `prune` after a LIST (of that namespace) that starts now."""
+        return {
+            key: obj.metadata.resource_version
+            for key, obj in self._objects.items()
+            if namespace is None or key[0] == namespace
+        }
 
     def prune(self, listed: Iterable[R], before: dict[Key, str]) -> None:
         """Brings the store in line with a consistent LIST that began when `before` was taken.

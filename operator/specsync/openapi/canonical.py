@@ -7,12 +7,13 @@ a person. A form that comes from bytes decodes only the parts that somebody asks
 
 from __future__ import annotations
 
-import hashlib
+import re
 from typing import Any
 
 import msgspec
 
-from specsync.openapi.digests import merkle_digests, shape_digests
+from specsync.openapi.digests import merkle_digests, shapes
+from specsync.openapi.errors import DocumentError
 from specsync.openapi.load import Loaded
 from specsync.openapi.model import (
     Callback,
@@ -31,12 +32,13 @@ from specsync.openapi.model import (
     SecurityScheme,
     Server,
 )
+from specsync.openapi.parts import Key, Operations, encode_parts
 from specsync.openapi.references import (
     KINDS,
     Hoister,
     component_name,
-    is_external,
-    references_in,
+    decoded_reference,
+    references_written_in,
     resolve_path_item,
     without_names,
 )
@@ -46,6 +48,10 @@ FORM = 2
 """Version of the canonical form. A form of another version must be made anew from the document."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
+_OF_ALL_PATHS = re.compile(
+    r"api|rest|v?[0-9]+(?:[._-][0-9]+)*(?:[._-]?(?:alpha|beta|rc|preview)[0-9]*)?", re.IGNORECASE
+).fullmatch
+"""What paths begin with that says nothing of their part of the API: ``api``, ``v1``, ``2.0``, ``2024-01``."""
 
 
 class OperationSummary(msgspec.Struct, omit_defaults=True, rename="camel", frozen=True, kw_only=True):
@@ -55,8 +61,8 @@ class OperationSummary(msgspec.Struct, omit_defaults=True, rename="camel", froze
     path: str
     operation_id: str | None = None
     domain: str = ""
-    """The part of the API that it belongs to: its first tag, else the first segment of its path that isn't a
-    parameter.
+    """The part of the API that it belongs to: its first tag, else the first segment of its path that is neither a
+    parameter nor a version.
     """
     deprecated: bool = False
     digest: str
@@ -105,7 +111,8 @@ class CanonicalDocument:
         self._form = form
         self._decoded = decoded
         self._encoded = encoded
-        self._shapes: dict[str, str] | None = None
+        self._shapes: dict[str, int] | None = None
+        self._references: dict[str, list[str]] | None = None
         self.format = form.format
         self.title = form.title
         self.version = form.version
@@ -120,6 +127,8 @@ class CanonicalDocument:
     @property
     def digest(self) -> str:
         """``sha256:<hex>`` of ``to_bytes()``: the same on every machine for documents that mean the same."""
+        import hashlib  # noqa: PLC0415 — a reader that only compares has no use for OpenSSL
+
         return "sha256:" + hashlib.sha256(self.to_bytes()).hexdigest()
 
     @property
@@ -166,39 +175,55 @@ class CanonicalDocument:
         found = self._decoded[key] = _decoders[kind].decode(part.value)
         return found
 
-    def schema_shapes(self) -> dict[str, str]:
-        """A digest for each component schema that doesn't depend on the names of components."""
+    def schema_shapes(self) -> dict[str, int]:
+        """A number for each component schema that doesn't depend on the names of components: to be compared with
+        those of another document, in the same process.
+        """
         if self._shapes is None:
             parts = self._form.components.get("schemas", {})
             contents = {name: without_names(bytes(part.value)) for name, part in parts.items()}
-            self._shapes = shape_digests(contents, self.schema_references())
+            self._shapes = shapes(contents, self.schema_references())
         return self._shapes
 
     def schema_references(self) -> dict[str, list[str]]:
         """For each component schema the names of those that it refers to, in the order of their places."""
-        return {
-            name: [component_name(reference, "schemas") for reference in references_in(bytes(part.value))]
-            for name, part in self._form.components.get("schemas", {}).items()
-        }
+        if self._references is None:
+            names = _Names()
+            self._references = {
+                name: [names[written] for written in references_written_in(bytes(part.value))]
+                for name, part in self._form.components.get("schemas", {}).items()
+            }
+        return self._references
 
     def component_digest(self, kind: str, name: str) -> str | None:
         part = self._form.components.get(kind, {}).get(name)
         return None if part is None else part.digest
 
 
-def normalize(loaded: Loaded) -> CanonicalDocument:
+class _Names(dict[bytes, str]):
+    """The name of the component schema that a reference, as it is written, means: worked out once for each."""
+
+    def __missing__(self, written: bytes) -> str:
+        name = self[written] = component_name(decoded_reference(written), "schemas")
+        return name
+
+
+def normalize(loaded: Loaded, *, lenient: bool = False) -> CanonicalDocument:
     """The canonical form of a loaded document.
 
-    Raises ``DocumentError`` with the reason ``UnresolvableReference`` where an internal ``$ref`` points to nothing.
+    Raises ``DocumentError`` with the reason ``UnresolvableReference`` where a ``$ref`` points to nothing in the
+    document or its files; if ``lenient``, only where that is a path item's: others stay, and stand for the unknown.
     Fields of the wrong type are left out and reported in ``findings``.
     """
+    for message in () if lenient else loaded.dangling.values():
+        raise DocumentError("UnresolvableReference", message)
     findings: list[Finding] = []
     document = _decode(loaded, findings)
     components = document.components or Components()
-    hoister = Hoister(components, loaded.as_tree, findings)
+    hoister = Hoister(components, loaded.as_tree, findings, lenient=lenient)
     operations = _operations(document.paths or {}, components, hoister, "/paths")
     webhooks = _operations(document.webhooks or {}, components, hoister, "/webhooks")
-    contents, references = _encode(operations, webhooks, components, hoister)
+    contents, references = encode_parts(operations, webhooks, components, hoister)
     digests = merkle_digests(contents, references)
     decoded: dict[tuple[str, str], Any] = {}
     form = _Form(
@@ -225,15 +250,11 @@ def _decode(loaded: Loaded, findings: list[Finding]) -> Document:
         return convert(loaded.as_tree(), Document, findings)
 
 
-_Operations = dict[tuple[str, str], Operation]
-_Key = tuple[str, str, str]
-
-
 def _operations(
     paths: dict[str, PathItem | None], components: Components, hoister: Hoister, pointer: str
-) -> _Operations:
+) -> Operations:
     """The operations by (path, method), each with its path item's parameters and servers."""
-    found: _Operations = {}
+    found: Operations = {}
     for path, written in paths.items():
         if written is None or path.startswith("x-"):
             continue
@@ -273,66 +294,11 @@ def _followed(
     return found
 
 
-def _encode(
-    operations: _Operations, webhooks: _Operations, components: Components, hoister: Hoister
-) -> tuple[dict[_Key, bytes], dict[_Key, list[_Key]]]:
-    """Each part as bytes, and what it refers to. Hoisting adds components on the way, so those come last."""
-    contents: dict[_Key, bytes] = {}
-    references: dict[_Key, list[_Key]] = {}
-    tables = {kind: (components, attribute) for kind, attribute in KINDS.values() if kind != "pathItems"}
-
-    known: dict[str, _Key] = {}
-
-    def encode(key: _Key, part: Any, pointer: str) -> None:
-        content = contents[key] = _encoder.encode(part)
-        targets: list[_Key] = []
-        settled = False
-        for reference in references_in(content):
-            target = known.get(reference) or _target(reference, tables)
-            if target is None and not is_external(reference) and not settled:
-                hoister.settle(part, pointer)
-                settled = True
-            target = target or _target(reference, tables)
-            if target is not None:
-                known[reference] = target
-                targets.append(target)
-        references[key] = targets
-
-    for (path, method), operation in operations.items():
-        encode(("operations", path, method), operation, f"/paths/{escaped(path)}/{method.lower()}")
-    for (path, method), operation in webhooks.items():
-        encode(("webhooks", path, method), operation, f"/webhooks/{escaped(path)}/{method.lower()}")
-    while True:
-        missing = [
-            (kind, name, part)
-            for kind, (_, attribute) in tables.items()
-            for name, part in (getattr(components, attribute) or {}).items()
-            if (kind, name, "") not in contents
-        ]
-        if not missing:
-            return contents, references
-        for kind, name, part in missing:
-            encode((kind, name, ""), part, f"/components/{kind}/{escaped(name)}")
-
-
-def _target(reference: str, tables: dict[str, tuple[Components, str]]) -> _Key | None:
-    """The component that a reference means: by its kind, or by the reference itself where it was hoisted."""
-    parts = reference.split("/")
-    kinds = [parts[2]] if len(parts) == 4 and parts[1] == "components" and parts[2] in tables else list(tables)
-    for kind in kinds:
-        components, attribute = tables[kind]
-        table = getattr(components, attribute) or {}
-        name = component_name(reference, kind)
-        if name in table:
-            return kind, name, ""
-    return None
-
-
 def _parts(
     room: str,
-    operations: _Operations,
-    contents: dict[_Key, bytes],
-    digests: dict[_Key, str],
+    operations: Operations,
+    contents: dict[Key, bytes],
+    digests: dict[Key, str],
     decoded: dict[tuple[str, str], Any],
 ) -> list[OperationPart]:
     parts = []
@@ -357,13 +323,14 @@ def _parts(
 def _domain(path: str, operation: Operation) -> str:
     if operation.tags:
         return operation.tags[0]
-    return next((segment for segment in path.split("/") if segment and not segment.startswith("{")), "")
+    segments = [segment for segment in path.split("/") if segment and not segment.startswith("{")]
+    return next((each for each in segments if not _OF_ALL_PATHS(each)), segments[0] if segments else "")
 
 
 def _component_parts(
     components: Components,
-    contents: dict[_Key, bytes],
-    digests: dict[_Key, str],
+    contents: dict[Key, bytes],
+    digests: dict[Key, str],
     decoded: dict[tuple[str, str], Any],
 ) -> dict[str, dict[str, ComponentPart]]:
     found: dict[str, dict[str, ComponentPart]] = {}

@@ -7,7 +7,7 @@ refer to each other in a circle share the fate of their strongly connected compo
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import xxhash
 
@@ -21,53 +21,60 @@ def merkle_digests(contents: Mapping[Key, bytes], references: Mapping[Key, Seque
     same digests on every machine.
     """
     digests: dict[Key, str] = {}
-    for component in strongly_connected(contents, references):
-        outside = sorted(
-            {
-                f"{target} {digests[target]}"  # with its name: contents that are swapped are a change
-                for key in component
-                for target in references.get(key, ())
-                if target in digests
-            }
-        )
+    # Without references there is no order to find.
+    digests = {key: _digest(content) for key, content in contents.items() if not references.get(key)}
+    labels = _Labels(digests)
+    rest = {key: content for key, content in contents.items() if key not in digests}
+    for component in strongly_connected(rest, references):
+        outside = {target for key in component for target in references[key] if target in digests}
+        told = sorted(map(labels.__getitem__, outside))
         if len(component) == 1:
             key = component[0]
-            circular = "circular" if key in references.get(key, ()) else ""
-            digests[key] = _digest(contents[key], circular, *outside)
+            digests[key] = _digest(contents[key], "circular" if key in references[key] else "", *told)
             continue
         own = {key: _digest(contents[key]) for key in component}
-        together = _digest(b"", *sorted(f"{key} {digest}" for key, digest in own.items()), *outside)
+        together = _digest(b"", *sorted(f"{key} {digest}" for key, digest in own.items()), *told)
         for key in component:
             digests[key] = _digest(b"", own[key], together)
     return digests
 
 
+class _Labels(dict[Any, str]):
+    """Keys with their digests, as text: contents that are swapped are a change."""
+
+    def __init__(self, digests: Mapping[Any, str]) -> None:
+        super().__init__()
+        self._digests = digests
+
+    def __missing__(self, key: Any) -> str:
+        label = self[key] = f"{key} {self._digests[key]}"
+        return label
+
+
 _MOST_ROUNDS = 8
 
 
-def shape_digests(contents: Mapping[Key, bytes], references: Mapping[Key, Sequence[Key]]) -> dict[Key, str]:
-    """Digests that don't depend on the names of components: those of a component and of its renamed copy are equal.
+def shapes(contents: Mapping[Key, bytes], references: Mapping[Key, Sequence[Key]]) -> dict[Key, int]:
+    """Numbers that don't depend on the names of components: those of a component and of its renamed copy are equal,
+    within this process.
 
-    ``contents`` must not hold the names that ``references`` has, in the order of their places. Digests of components
+    ``contents`` must not hold the names that ``references`` has, in the order of their places. Numbers of components
     that differ may be equal where the difference is more than some levels of reference away.
     """
-    own = {key: _digest(content) for key, content in contents.items()}
-    shapes = own
+    found = {key: hash(content) for key, content in contents.items()}
+    referring = [(key, own, references[key]) for key, own in found.items() if references.get(key)]
+    classes = len(set(found.values()))
     for _ in range(_MOST_ROUNDS):
-        classes = len(set(shapes.values()))
-        shapes = {
-            key: _digest(b"", own[key], *(shapes.get(target, "") for target in references.get(key, ()))) for key in own
-        }
-        if len(set(shapes.values())) == classes:
+        before = classes
+        found |= {key: hash((own, *[found.get(target) for target in targets])) for key, own, targets in referring}
+        classes = len(set(found.values()))
+        if classes == before:
             break
-    return shapes
+    return found
 
 
 def _digest(content: bytes, *parts: str) -> str:
-    hasher = xxhash.xxh3_128(content)
-    for part in parts:
-        hasher.update(part.encode())
-    return hasher.hexdigest()
+    return xxhash.xxh3_128_hexdigest(content + "".join(parts).encode() if parts else content)
 
 
 def strongly_connected(nodes: Mapping[Key, object], references: Mapping[Key, Sequence[Key]]) -> list[list[Key]]:

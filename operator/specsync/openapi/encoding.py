@@ -12,7 +12,7 @@ _MARKS = (  # longest first: the mark of UTF-32-LE begins with that of UTF-16-LE
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CHUNK = 1 << 20
+_CHUNK = 1 << 15  # small enough to stay in memory that is there already, whatever characters come
 
 
 def to_utf8(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from specsync.openapi.encoding import position
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.limits import Limits, too_deep, too_many_nodes
 
-_PIECE = 64
+_PIECES = (256, 64)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
@@ -104,9 +104,13 @@ def check_limits(raw: bytes, limits: Limits) -> None:
 
 
 def _may_be_deeper_than(brackets: bytes, limit: int) -> bool:
+    return all(_may_be_deeper_by(size, brackets, limit) for size in _PIECES)
+
+
+def _may_be_deeper_by(size: int, brackets: bytes, limit: int) -> bool:
     depth = 0
-    for start in range(0, len(brackets), _PIECE):
-        piece = brackets[start : start + _PIECE]
+    for start in range(0, len(brackets), size):
+        piece = brackets[start : start + size]
         closed = piece.count(b"]")
         opened = len(piece) - closed
         if depth + opened > limit:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from specsync.openapi.bundle import is_bundle
 from specsync.openapi.detect import (
     Format,
     format_of,
@@ -16,10 +17,8 @@ from specsync.openapi.detect import (
 )
 from specsync.openapi.encoding import to_utf8
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.json_source import CutOff, read_head, read_tree
-from specsync.openapi.lift import lift
+from specsync.openapi.json_source import CutOff, check_limits, read_head, read_tree
 from specsync.openapi.limits import Limits, too_deep, too_large
-from specsync.openapi.yaml_fast import read_fast
 
 DEFAULT_LIMITS = Limits()
 
@@ -46,6 +45,12 @@ class Loaded(msgspec.Struct, kw_only=True):
     swagger2: dict[str, Any] | None = None
     """The tree of Swagger 2.0 as it was written, before the lift; parts of it are shared with ``tree``."""
 
+    dangling: dict[str, str] = {}
+    """Of a document joined from several files: references to nothing in another one → what is wrong."""
+
+    origins: dict[str, str] = {}
+    """Of a document joined from several files: where each part that came from another one was, by JSON pointer."""
+
     def as_tree(self) -> dict[str, Any]:
         """The plain tree. ``raw`` is decoded at each call. Raises DocumentError(NotParseable)."""
         if self.tree is not None:
@@ -65,17 +70,58 @@ def load(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     What it is, is told from the bytes alone: servers mislabel documents too often.
     Raises DocumentError with any reason but UnresolvableReference.
     """
+    if is_bundle(data):
+        return _load_joined(data, limits)
+    text = _text_of(data, limits)
+    del data
+    if _looks_like_json(text):
+        return _load_json(text, limits)
+    return _from_tree(_read_yaml(text, limits), text, limits)
+
+
+def read_any(data: bytes, limits: Limits) -> tuple[Any, bytes]:
+    """The plain tree of any JSON or YAML, an OpenAPI document or a part of one, and its text in UTF-8.
+
+    Raises DocumentError as ``load``, but for what the tree would have to be.
+    """
+    text = _text_of(data, limits)
+    if _looks_like_json(text):
+        try:
+            check_limits(text, limits)
+            return read_tree(text, limits), text
+        except DocumentError as refused:
+            if refused.reason != "NotParseable" or isinstance(refused, CutOff):
+                raise
+    return _read_yaml(text, limits), text
+
+
+def _text_of(data: bytes, limits: Limits) -> bytes:
     if len(data) > limits.max_bytes:
         raise too_large(len(data), limits)
     refuse_what_is_no_text(data)
     text = to_utf8(data)
-    del data
     if not text or text.isspace():
         raise DocumentError("EmptyDocument", "The document is empty. Check that the source serves it.")
     refuse_other_languages(text)
-    if re.match(rb"\s*[\[{]", text):
-        return _load_json(text, limits)
-    return _from_tree(_read_yaml(text, limits), text, limits)
+    return text
+
+
+def _looks_like_json(text: bytes) -> bool:
+    return re.match(rb"\s*[\[{]", text) is not None
+
+
+def _load_joined(data: bytes, limits: Limits) -> Loaded:
+    from specsync.openapi.bundle import unpack  # noqa: PLC0415 - most documents are one file
+    from specsync.openapi.joining import join  # noqa: PLC0415
+
+    bundle = unpack(data)
+    size = sum(map(len, bundle.files.values()))
+    if size > limits.max_bytes:
+        raise too_large(size, limits)
+    joined = join(bundle, limits)
+    loaded = _from_tree(joined.tree, joined.text, limits)
+    loaded.dangling, loaded.origins = joined.dangling, joined.origins
+    return loaded
 
 
 def _load_json(text: bytes, limits: Limits) -> Loaded:
@@ -105,6 +151,8 @@ def _load_json(text: bytes, limits: Limits) -> Loaded:
 
 
 def _read_yaml(text: bytes, limits: Limits) -> Any:
+    from specsync.openapi.yaml_fast import read_fast  # noqa: PLC0415 - most documents are JSON
+
     tree = read_fast(text, limits)
     if tree is not None:
         return tree
@@ -124,6 +172,8 @@ def _from_tree(root: Any, text: bytes, limits: Limits) -> Loaded:
 
 
 def _lifted(swagger2: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    from specsync.openapi.lift import lift  # noqa: PLC0415 - rarely needed
+
     try:
         return lift(swagger2)
     except RecursionError:

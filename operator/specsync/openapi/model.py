@@ -149,7 +149,10 @@ def _settle_enum(schema: Schema) -> None:
         if not values and schema.nullable:
             schema.type, schema.enum = schema.type or "null", None
             return
-    keyed = {value_key(value): value for value in values}
+    if float in set(map(type, values)):
+        keyed = {value_key(value): value for value in values}
+    else:
+        keyed = dict(zip(map(type_key, values), values, strict=True))
     if schema.type == "boolean" and keyed.keys() == {b"true", b"false"}:
         keyed = {}  # both of the values that there are
     schema.enum = [keyed[key] for key in sorted(keyed)] or None
@@ -176,6 +179,8 @@ def _settle_null_alternatives(schema: Schema) -> None:
         alternatives = getattr(schema, name)
         if alternatives is None:
             continue
+        if all(alternative is False for alternative in alternatives):
+            schema.nullable = False
         remaining = [alternative for alternative in alternatives if not _accepts_only_null(alternative)]
         if len(remaining) < len(alternatives) and remaining:
             if schema.type is None or schema.type == "null":  # else null must be among its types too

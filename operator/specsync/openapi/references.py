@@ -44,25 +44,29 @@ KINDS: dict[type, tuple[str, str]] = {
 }
 """For each kind of component its name in a document, and its attribute of ``Components``."""
 
-_INTERNAL = re.compile(rb'"\$ref":"#/(?:[^"\\]|\\.)*"')
-_REFERENCE = re.compile(rb'"\$ref":"((?:[^"\\]|\\.)*)"')
+_INTERNAL = re.compile(rb'"\$ref":"#/[^"\\]*(?:\\.[^"\\]*)*"')
+_REFERENCE = re.compile(rb'"\$ref":"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 def references_in(encoded: bytes) -> list[str]:
     """What ``encoded``, canonical JSON, refers to. May name values that only look like references, in an enum or a
     default.
     """
-    if b'"$ref":"' not in encoded:
-        return []
-    return [
-        found.decode() if b"\\" not in found else msgspec.json.decode(b'"' + found + b'"')
-        for found in _REFERENCE.findall(encoded)
-    ]
+    return list(map(decoded_reference, references_written_in(encoded)))
+
+
+def references_written_in(encoded: bytes) -> list[bytes]:
+    """As ``references_in``, but as they are written in JSON."""
+    return _REFERENCE.findall(encoded) if b'"$ref":"' in encoded else []
+
+
+def decoded_reference(written: bytes) -> str:
+    return written.decode() if b"\\" not in written else msgspec.json.decode(b'"' + written + b'"', type=str)
 
 
 def without_names(encoded: bytes) -> bytes:
     """``encoded``, canonical JSON, without the names of what it refers to inside of its document."""
-    return _INTERNAL.sub(b'"$ref":""', encoded)
+    return _INTERNAL.sub(b'"$ref":""', encoded) if b'"$ref":"#/' in encoded else encoded
 
 
 def component_name(reference: str, kind: str) -> str:
@@ -92,10 +96,11 @@ def holders(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, msgspec.Struct):
         if getattr(value, "ref", None) is not None:
             yield pointer, value
-        for field in msgspec.structs.fields(value):
-            below = getattr(value, field.name)
+        # Not by msgspec.structs.fields(), which reads the class's annotations anew: half a millisecond each time.
+        for name, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            below = getattr(value, name)
             if below.__class__ in (dict, list) or isinstance(below, msgspec.Struct):
-                yield from holders(below, f"{pointer}/{field.encode_name}")
+                yield from holders(below, f"{pointer}/{written}")
     elif value.__class__ is dict:
         for key, item in value.items():
             yield from holders(item, f"{pointer}/{escaped(key)}")
@@ -104,16 +109,29 @@ def holders(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
             yield from holders(item, f"{pointer}/{index}")
 
 
+_NOWHERE = object()
+
+
 class Hoister:
-    """Gives every internal reference a component to point to. Raises ``DocumentError`` for one that points to
-    nothing.
+    """Gives every internal reference a component to point to.
+
+    One that points to nothing raises ``DocumentError``. With ``lenient`` it stays as it is, and then is as opaque as
+    one into another document; but never a path item's: without it nobody can tell which operations there are.
     """
 
-    def __init__(self, components: Components, tree: Callable[[], dict[str, Any]], findings: list[Finding]) -> None:
+    def __init__(
+        self,
+        components: Components,
+        tree: Callable[[], dict[str, Any]],
+        findings: list[Finding],
+        *,
+        lenient: bool = False,
+    ) -> None:
         self._components = components
         self._decode_tree = tree
         self._tree: dict[str, Any] | None = None
         self._findings = findings
+        self._lenient = lenient
 
     def settle(self, value: Any, pointer: str) -> None:
         """Check all references under ``value``, which stands at ``pointer``, and hoist what isn't a component yet."""
@@ -133,16 +151,17 @@ class Hoister:
         table: dict[str, Any] | None = getattr(self._components, attribute)
         if table is not None and component_name(reference, kind) in table:
             return None
-        target = self._find(reference, pointer)
+        target = self._find(reference)
         if isinstance(target, bool) and type(holder) is Schema:
             target = {} if target else {"not": {}}
         if not isinstance(target, dict):
-            raise DocumentError(
-                "UnresolvableReference",
-                f"The $ref at {pointer} points to {reference!r}, where there is no {type(holder).__name__.lower()}; "
-                "correct the reference in the document.",
-                pointer=pointer,
-            )
+            if self._lenient and type(holder) is not PathItem:
+                return None
+            why = f"where there is no {type(holder).__name__.lower()}; correct the reference in the document"
+            if target is _NOWHERE:
+                why = "which isn't in the document; add the missing component or correct the reference"
+            text = f"The $ref at {pointer} points to {reference!r}, {why}."
+            raise DocumentError("UnresolvableReference", text, pointer=pointer)
         hoisted = convert(target, type(holder), self._findings)
         if table is None:
             table = {}
@@ -150,7 +169,7 @@ class Hoister:
         table[component_name(reference, kind)] = hoisted
         return hoisted
 
-    def _find(self, reference: str, pointer: str) -> Any:
+    def _find(self, reference: str) -> Any:
         if self._tree is None:
             self._tree = self._decode_tree()
         place: Any = self._tree
@@ -161,12 +180,7 @@ class Hoister:
             elif isinstance(place, list) and key.isdigit() and int(key) < len(place):
                 place = place[int(key)]
             else:
-                raise DocumentError(
-                    "UnresolvableReference",
-                    f"The $ref at {pointer} points to {reference!r}, which isn't in the document; "
-                    "add the missing component or correct the reference.",
-                    pointer=pointer,
-                )
+                return _NOWHERE
         return place
 
 

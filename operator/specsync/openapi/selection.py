@@ -77,11 +77,23 @@ def select_part(document: CanonicalDocument, selection: Selection) -> tuple[Cano
     return CanonicalDocument.from_bytes(_encode(form)), [pattern.written for pattern in patterns if not pattern.fitted]
 
 
+def domain_pattern(written: str) -> re.Pattern[str]:
+    """What a domain's or tag's name must match in full; ``*`` stands for any characters."""
+    return re.compile(".*".join(map(re.escape, written.split("*"))), re.DOTALL)
+
+
+def endpoint_pattern(written: str) -> tuple[str, re.Pattern[str]]:
+    """The method (``*``: any), in upper case, and what the path must match in full; as in `Selection.endpoints`."""
+    found = _ENDPOINT.fullmatch(written.strip())
+    method, path = (found[1] or "*", found[2]) if found else ("*", written)
+    return method.upper(), re.compile("".join(map(_translated, _GLOB.split(path))), re.DOTALL)
+
+
 class _Domain:
     def __init__(self, written: str) -> None:
         self.written = written
         self.fitted = False
-        self._name = re.compile(".*".join(map(re.escape, written.split("*"))), re.DOTALL)
+        self._name = domain_pattern(written)
 
     def fits(self, operation: OperationPart, traits: _Traits, room: str) -> bool:
         del room
@@ -94,10 +106,7 @@ class _Endpoint:
     def __init__(self, written: str) -> None:
         self.written = written
         self.fitted = False
-        found = _ENDPOINT.fullmatch(written.strip())
-        method, path = (found[1] or "*", found[2]) if found else ("*", written)
-        self._method = method.upper()
-        self._path = re.compile("".join(map(_translated, _GLOB.split(path))), re.DOTALL)
+        self._method, self._path = endpoint_pattern(written)
 
     def fits(self, operation: OperationPart, traits: _Traits, room: str) -> bool:
         del traits

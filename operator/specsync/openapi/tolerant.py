@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -60,15 +61,19 @@ def _convert(value: Any, target: Any, pointer: str, findings: list[Finding]) -> 
 
 
 def _struct(value: dict[str, Any], target: type[msgspec.Struct], pointer: str, findings: list[Finding]) -> Any:
-    hints = typing.get_type_hints(target)
     known: dict[str, Any] = {}
-    for field in msgspec.structs.fields(target):
-        if field.encode_name not in value:
-            continue
-        name = field.encode_name
-        for converted in _kept(value[name], hints[field.name], f"{pointer}/{escaped(name)}", name, findings):
-            known[field.name] = converted
+    for name, written, hint in _fields(target):
+        if written in value:
+            for converted in _kept(value[written], hint, f"{pointer}/{escaped(written)}", written, findings):
+                known[name] = converted
     return target(**known)
+
+
+@cache
+def _fields(target: type[msgspec.Struct]) -> list[tuple[str, str, Any]]:
+    """Name, name as it is written, and type of each field. It takes half a millisecond to find out."""
+    hints = typing.get_type_hints(target)
+    return [(field.name, field.encode_name, hints[field.name]) for field in msgspec.structs.fields(target)]
 
 
 def _kept(value: Any, target: Any, pointer: str, key: str, findings: list[Finding]) -> list[Any]:
@@ -91,4 +96,6 @@ def _could_hold(value: Any, target: Any) -> bool:
 
 def escaped(token: str) -> str:
     """A reference token of a JSON pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1")
+    if "~" in token:
+        token = token.replace("~", "~0")
+    return token.replace("/", "~1") if "/" in token else token

@@ -20,21 +20,24 @@ _MANY = 20_000
 _SAFE_DIGITS = 1000  # int() takes quadratic time
 _CONTROL = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _CLASSES = bytes.maketrans(b"\t-?:123456789" + _CONTROL, b"    000000000" + b"\0" * len(_CONTROL))
+_ALL_BUT_INDICATORS = bytes(set(range(256)) - set(b":-,[{"))
+_SPACED = bytes.maketrans(b"\t\n\v\f\r[{,", b"        ")
+"""What may stand in front of a value, as spaces."""
 _TAG = re.compile(rb"![\w!<\s]")
-_BEFORE_TAG = re.compile(rb"(?:^|[:?-][ \t]|[\[{,]|&\S+[ \t])[ \t]*\Z", re.MULTILINE)
+_IN_FRONT_OF_TAG = re.compile(rb"(?:^|[:?-][ \t]|[\[{,]|&\S+[ \t])[ \t]*\Z", re.MULTILINE)
 # Numbers to yaml-rs, but not to the core schema: 1_000, _1, 0b11, 0X1F, -0x1. Patterns begin with a literal, so
 # that the search runs at full speed, and can't match overlapping runs, so that it stays linear; what is in front is
 # looked at afterwards.
 _UNDERSCORE = re.compile(rb"_[0-9a-fA-F.+-]*[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
-_BEFORE_UNDERSCORE = re.compile(rb"(?:^|[\s\[{,])[-+]?(?:[0-9.][0-9a-zA-Z._]*|_[0-9a-fA-F_]*)?\Z", re.MULTILINE)
+_UNDERSCORED = re.compile(rb"[-+]?(?:[0-9.][0-9a-zA-Z._]*|_[0-9a-fA-F_]*)?")
 _RADIX = re.compile(rb"0(?<![0-9a-zA-Z]0)[bBXO][0-9a-fA-F]+[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
-_BEFORE_RADIX = re.compile(rb"(?:^|[\s\[{,])[-+]?\Z", re.MULTILINE)
+_MAYBE_SIGN = re.compile(rb"[-+]?")
 _RADIX_OF_SIGNED = re.compile(rb"0(?<![0-9a-zA-Z]0)[xo][0-9a-fA-F]+[ \t]*(?:$|[\]},:#\r])", re.MULTILINE)
-_SIGN = re.compile(rb"(?:^|[\s\[{,])[-+]\Z", re.MULTILINE)
+_SIGN = re.compile(rb"[-+]")
 _NUMBER_ODDLY_WRITTEN = re.compile(
     rb"[-+0](?<![0-9a-zA-Z][-+0])[0-9xo][0-9a-fA-F]*[ \t]*:(?:\s|$)"
 )  # as a key: 017, 0x1F
-_BEFORE_NUMBER = re.compile(rb"(?:^|[\s\[{,])\Z", re.MULTILINE)
+_NOTHING = re.compile(rb"")
 
 
 def read_fast(text: bytes, limits: Limits) -> dict[str, Any] | None:
@@ -45,7 +48,7 @@ def read_fast(text: bytes, limits: Limits) -> dict[str, Any] | None:
     if not _can_be_trusted(text, limits):
         return None
     try:
-        tree = yaml_rs.loads(text.decode("utf-8"), parse_datetime=False)
+        tree = yaml_rs.load(text, parse_datetime=False, encoding="utf-8", encoder_errors="strict")
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException:  # a panic in Rust isn't an Exception
@@ -55,7 +58,7 @@ def read_fast(text: bytes, limits: Limits) -> dict[str, Any] | None:
 
 def _can_be_trusted(text: bytes, limits: Limits) -> bool:
     # A value takes a byte at least, and most have an indicator before them.
-    if len(text) > limits.max_nodes and sum(map(text.count, (b":", b"-", b",", b"[", b"{"))) > limits.max_nodes:
+    if len(text) > limits.max_nodes and len(text.translate(None, _ALL_BUT_INDICATORS)) > limits.max_nodes:
         return False
     classes = text.translate(_CLASSES)
     if b"\0" in classes or b" " * _SAFE_PREFIX in classes or b"0" * _SAFE_DIGITS in classes:
@@ -65,18 +68,29 @@ def _can_be_trusted(text: bytes, limits: Limits) -> bool:
         if not anchors.isdisjoint(re.findall(rb"\*([^\s,\[\]{}]+)", text)):
             return False
     return not (
-        _found_after(text, _RADIX, _BEFORE_RADIX)
+        _found_after(text, _RADIX, _MAYBE_SIGN)
         or _found_after(text, _RADIX_OF_SIGNED, _SIGN)
-        or _found_after(text, _UNDERSCORE, _BEFORE_UNDERSCORE)
-        or _found_after(text, _TAG, _BEFORE_TAG)
+        or _found_after(text, _UNDERSCORE, _UNDERSCORED)
+        or _has_tags(text)
     )
 
 
 def _found_after(text: bytes, pattern: re.Pattern[bytes], before: re.Pattern[bytes]) -> bool:
-    """Whether a match of ``pattern`` has a match of ``before`` in front of it, or there are too many to look at."""
+    """Whether a match of ``pattern`` begins with, or right behind, a ``before`` that a value may begin with; True also
+    where there are too many to look at.
+    """
     for number, hit in enumerate(pattern.finditer(text)):
         start = hit.start()
-        if number > _MANY or before.search(text, max(0, start - _SAFE_PREFIX), start):
+        front = text[max(0, start - _SAFE_PREFIX) : start].translate(_SPACED).rpartition(b" ")[2]
+        if number > _MANY or before.fullmatch(front):
+            return True
+    return False
+
+
+def _has_tags(text: bytes) -> bool:
+    for number, hit in enumerate(_TAG.finditer(text)):
+        start = hit.start()
+        if number > _MANY or _IN_FRONT_OF_TAG.search(text, max(0, start - _SAFE_PREFIX), start):
             return True
     return False
 
@@ -117,7 +131,7 @@ def _checked(root: Any, text: bytes, limits: Limits) -> dict[str, Any] | None:
         if nodes > limits.max_nodes:
             raise too_many_nodes(limits)
         level = below
-    if numbers_as_keys and _found_after(text, _NUMBER_ODDLY_WRITTEN, _BEFORE_NUMBER):
+    if numbers_as_keys and _found_after(text, _NUMBER_ODDLY_WRITTEN, _NOTHING):
         return None
     return root
 

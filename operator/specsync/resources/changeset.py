@@ -13,6 +13,7 @@ from specsync.resources.meta import (
     FrozenStruct,
     ObjectMeta,
     ObjectName,
+    Time,
     rules,
 )
 
@@ -96,6 +97,14 @@ class ChangeEvent(FrozenStruct, frozen=True, kw_only=True):
     )
 
 
+class Triage(FrozenStruct, frozen=True, kw_only=True):
+    """A user's word on the change set."""
+
+    by: Annotated[str, Meta(min_length=1, max_length=128, description="Who says so.")]
+    at: Annotated[Time, Meta(description="When.")] | None = None
+    note: Annotated[str, Meta(max_length=1024, description="What there is to say.")] = ""
+
+
 class ChangeSetSpec(FrozenStruct, frozen=True, kw_only=True):
     dependency: Annotated[str, Meta(max_length=63, description="Name of the Dependency.")]
     job_uid: Annotated[
@@ -108,6 +117,20 @@ class ChangeSetSpec(FrozenStruct, frozen=True, kw_only=True):
     events: Annotated[list[ChangeEvent], Meta(max_length=MAX_EVENTS, description="Worst first.")] = []
     truncated: Annotated[bool, Meta(description="true: the blob holds more causes or events than stand here.")] = False
     blob: Annotated[BlobRef, Meta(description="All causes and events.")] | None = None
+    acknowledged: (
+        Annotated[Triage, Meta(description="Somebody knows: no reminder, no second alert of the same changes.")] | None
+    ) = None
+    resolved: Annotated[Triage, Meta(description="It is dealt with.")] | None = None
+
+
+# All of the content but its triage. Optional fields are compared only where both have them: CEL knows no absent values.
+_UNCHANGED = " && ".join(
+    [f"self.{name} == oldSelf.{name}" for name in ("dependency", "jobUID", "from", "to", "summary")]
+    + [
+        f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
+        for name in ("causes", "events", "truncated", "blob")
+    ]
+)
 
 
 class ChangeSet(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
@@ -125,6 +148,7 @@ class ChangeSet(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
             Column(name="BREAKING", json_path=".spec.summary.breaking", type="integer"),
             Column(name="RISKY", json_path=".spec.summary.risky", type="integer"),
             Column(name="SAFE", json_path=".spec.summary.safe", type="integer"),
+            Column(name="ACKED", json_path=".spec.acknowledged.by"),
             Column(name="AGE", json_path=".metadata.creationTimestamp", type="date"),
         ],
         selectable_fields=[".spec.dependency"],
@@ -137,7 +161,7 @@ class ChangeSet(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
     spec: Annotated[
         ChangeSetSpec,
         Meta(
-            description="The whole content; immutable.",
-            extra_json_schema=rules(("self == oldSelf", "a ChangeSet is immutable")),
+            description="The whole content; immutable, but for acknowledged and resolved.",
+            extra_json_schema=rules((_UNCHANGED, "a ChangeSet is immutable, but for acknowledged and resolved")),
         ),
     ]

@@ -9,7 +9,9 @@ from specsync.resources.meta import Condition
 from specsync.resources.reasons import Reason
 
 # Conditions that are only present while they are true (kstatus' abnormal-true).
-ABNORMAL_TRUE = frozenset({"Reconciling", "Stalled", "IntervalClamped", "MonitorUnmatched"})
+ABNORMAL_TRUE = frozenset(
+    {"Reconciling", "Stalled", "IntervalClamped", "MonitorUnmatched", "ExternalRefsIgnored", "ContentDamaged"}
+)
 
 
 def condition(

@@ -19,135 +19,15 @@ from specsync.resources.meta import (
     Rule,
     Time,
     duration_rule,
-    name_rule,
     rules,
 )
 from specsync.resources.monitor import MONITOR_RULES, Monitor
+from specsync.resources.source import Source
 
 # Set by users (`kubectl annotate dep/x specsync.dev/requestedAt=…`): any new value asks for a sync now.
 REQUESTED_AT = "specsync.dev/requestedAt"
 
 HealthState = Literal["healthy", "degraded", "unhealthy", "paused"]
-
-
-class SecretReference(FrozenStruct, frozen=True, kw_only=True):
-    name: Annotated[
-        ObjectName,
-        Meta(description="Name of a Secret in the same namespace.", extra_json_schema=name_rule("a Secret")),
-    ]
-
-
-class ConfigMapKeyReference(FrozenStruct, frozen=True, kw_only=True):
-    name: Annotated[
-        ObjectName,
-        Meta(description="Name of a ConfigMap in the same namespace.", extra_json_schema=name_rule("a ConfigMap")),
-    ]
-    key: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=253,
-            description="Key in its data or binaryData.",
-            extra_json_schema=rules(
-                (
-                    "self.matches('^[-._a-zA-Z0-9]+$')",
-                    "must be a key of a ConfigMap: letters, digits, '-', '_' and '.', for example openapi.yaml",
-                )
-            ),
-        ),
-    ]
-
-
-class ServiceReference(FrozenStruct, frozen=True, kw_only=True):
-    name: Annotated[
-        ObjectName,
-        Meta(description="Name of a Service in the same namespace.", extra_json_schema=name_rule("a Service")),
-    ]
-    port: Annotated[int, Meta(ge=1, le=65535, description="A TCP port that the Service declares.")]
-    scheme: Annotated[Literal["http", "https"], Meta(description="http or https. Default http.")] = "http"
-    path: Annotated[
-        str,
-        Meta(
-            max_length=1024,
-            description="Path of the document, from '/' on; may have a query.",
-            extra_json_schema=rules(
-                (
-                    r"self.matches('^/[^#\\s]*$')",
-                    "path must begin with '/' and have no spaces and no '#', for example /openapi.json",
-                )
-            ),
-        ),
-    ]
-
-
-class Source(FrozenStruct, frozen=True, kw_only=True):
-    url: (
-        Annotated[
-            str,
-            Meta(
-                max_length=2048,
-                description="Where the document is: http or https, without user info (put credentials into a Secret).",
-                extra_json_schema=rules(
-                    (
-                        r"self.matches('^https?://[^/?#\\s]+([/?][^#\\s]*)?$') && isURL(self)"
-                        " && url(self).getHostname() != ''",
-                        "url must be http or https with a host, without spaces and '#',"
-                        " for example https://api.example.com/openapi.json",
-                    ),
-                    (
-                        "!self.matches('^[a-zA-Z][-+.a-zA-Z0-9]*://[^/?#]*@')",
-                        "url must not hold user info: put the credentials into a Secret and name it in secretRef",
-                    ),
-                ),
-            ),
-        ]
-        | None
-    ) = None
-    config_map_ref: (
-        Annotated[ConfigMapKeyReference, Meta(description="A key of a ConfigMap that holds the document.")] | None
-    ) = None
-    service_ref: (
-        Annotated[ServiceReference, Meta(description="A Service in the same namespace that serves the document.")]
-        | None
-    ) = None
-    timeout: Annotated[
-        Duration,
-        Meta(
-            description="Total time for one download, 1s to 5m. Default 60s.",
-            extra_json_schema=duration_rule(
-                "1s", "timeout must be a duration between 1s and 5m, for example 60s", longest="5m"
-            ),
-        ),
-    ] = "60s"
-    secret_ref: (
-        Annotated[
-            SecretReference,
-            Meta(
-                description="A Secret with the credentials for url or serviceRef;"
-                " keys bearerToken, or username and password, and header.<Name>."
-            ),
-        ]
-        | None
-    ) = None
-    cert_secret_ref: (
-        Annotated[
-            SecretReference,
-            Meta(
-                description="A Secret with certificates for url or serviceRef; keys ca.crt (the authority to trust),"
-                " and tls.crt and tls.key (the client's own)."
-            ),
-        ]
-        | None
-    ) = None
-
-    def digest(self) -> str:
-        """Identifies where the document is from, without telling it: a URL's query may hold a secret."""
-        if self.service_ref is not None:
-            ref = self.service_ref
-            text = f"service/{ref.scheme}/{ref.name}:{ref.port}{ref.path}"
-            return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-        identity = self.url if self.config_map_ref is None else f"{self.config_map_ref.name}/{self.config_map_ref.key}"
-        return "sha256:" + hashlib.sha256(f"{self.url is None}/{identity}".encode()).hexdigest()
 
 
 class History(FrozenStruct, frozen=True, kw_only=True):
@@ -156,15 +36,46 @@ class History(FrozenStruct, frozen=True, kw_only=True):
     ] = 10
     snapshots: Annotated[int, Meta(ge=2, le=100, description="SpecSnapshots to keep. Default 10.")] = 10
     change_sets: Annotated[int, Meta(ge=1, le=500, description="ChangeSets to keep. Default 50.")] = 50
+    max_age_days: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=3650,
+                description="Older ones go, even if there are fewer: but never the baseline, the current snapshot, the"
+                " latest change set and sync, and what a kept change set refers to.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class HealthThresholds(FrozenStruct, frozen=True, kw_only=True):
-    degraded_after: Annotated[int, Meta(ge=1, le=1000, description="Failed syncs in a row. Default 3.")] = 3
-    unhealthy_after: Annotated[int, Meta(ge=1, le=1000, description="Failed syncs in a row. Default 5.")] = 5
-    paused_after: Annotated[
-        int,
-        Meta(ge=1, le=1000, description="Failed syncs in a row after which scheduling stops. Default 10."),
-    ] = 10
+    """What isn't given is as the operator's flags have it, and at least as much as the threshold before it."""
+
+    degraded_after: (
+        Annotated[
+            int, Meta(ge=1, le=1000, description="Failed syncs in a row. Default: the operator's --degraded-after, 3.")
+        ]
+        | None
+    ) = None
+    unhealthy_after: (
+        Annotated[
+            int, Meta(ge=1, le=1000, description="Failed syncs in a row. Default: the operator's --unhealthy-after, 5.")
+        ]
+        | None
+    ) = None
+    paused_after: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=1000,
+                description="Failed syncs in a row that end scheduling. Default: the operator's --paused-after, 10.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
@@ -212,6 +123,10 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
             extra_json_schema=MONITOR_RULES,
         ),
     ] = Monitor()
+    alerts: Annotated[
+        Literal["Enabled", "Disabled"],
+        Meta(description="Disabled: nobody is alerted of this Dependency, whatever preferences say."),
+    ] = "Enabled"
     history: Annotated[History, Meta(description="How much to keep.")] = History()
     health: Annotated[
         HealthThresholds,
@@ -219,9 +134,13 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
             description="After how many failed syncs in a row the health changes.",
             extra_json_schema=rules(
                 (
-                    "self.degradedAfter <= self.unhealthyAfter && self.unhealthyAfter <= self.pausedAfter",
-                    "health thresholds must not decrease:"
-                    " degradedAfter (default 3) <= unhealthyAfter (default 5) <= pausedAfter (default 10)",
+                    "(!has(self.degradedAfter) || !has(self.unhealthyAfter)"
+                    " || self.degradedAfter <= self.unhealthyAfter)"
+                    " && (!has(self.unhealthyAfter) || !has(self.pausedAfter)"
+                    " || self.unhealthyAfter <= self.pausedAfter)"
+                    " && (!has(self.degradedAfter) || !has(self.pausedAfter)"
+                    " || self.degradedAfter <= self.pausedAfter)",
+                    "health thresholds must not decrease: degradedAfter <= unhealthyAfter <= pausedAfter",
                 )
             ),
         ),
@@ -229,9 +148,10 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
 
     def reading_digest(self) -> str:
         """Identifies the source and how its document is read: what was known of it counts only while both stay."""
-        if self.validation == "Lenient" and self.monitor.mode == "Full":
+        external_refs = () if self.source.external_refs == "Ignore" else (self.source.external_refs,)
+        if self.validation == "Lenient" and self.monitor.mode == "Full" and not external_refs:
             return self.source.digest()
-        settings = msgspec.json.encode((self.source.digest(), self.validation, self.monitor))
+        settings = msgspec.json.encode((self.source.digest(), self.validation, self.monitor, *external_refs))
         return "sha256:" + hashlib.sha256(settings).hexdigest()
 
 
@@ -242,7 +162,7 @@ class SourceState(FrozenStruct, frozen=True, kw_only=True):
         Digest,
         Meta(
             description="Digest of the source (URL, Service or ConfigMap key) that it is about, and of how it is read"
-            " (spec.validation, spec.monitor)."
+            " (spec.validation, spec.monitor, spec.source.externalRefs)."
         ),
     ]
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")]
@@ -301,14 +221,14 @@ class LastChange(FrozenStruct, frozen=True, kw_only=True):
 class HandledRequest(FrozenStruct, frozen=True, kw_only=True):
     value: Annotated[str, Meta(max_length=256, description="The annotation's value that was handled.")]
     job: Annotated[str, Meta(max_length=253, description="The SyncJob that it led to.")] = ""
-    outcome: Annotated[str, Meta(max_length=64, description="Requested, then how the job ended.")] = ""
+    outcome: Annotated[str, Meta(max_length=64, description="How the job ended.")] = ""
 
 
 class ActiveJob(FrozenStruct, frozen=True, kw_only=True):
     """The one job that may run for a Dependency now, or that has run and isn't in the status yet."""
 
     name: Annotated[ObjectName, Meta(description="Name of the SyncJob.")]
-    uid: Annotated[str, Meta(max_length=64, description="UID of the SyncJob; empty before it exists.")] = ""
+    uid: Annotated[str, Meta(max_length=64, description="UID of the SyncJob.")] = ""
 
 
 class DependencyStatus(FrozenStruct, frozen=True, kw_only=True):
@@ -323,7 +243,8 @@ class DependencyStatus(FrozenStruct, frozen=True, kw_only=True):
         list[Condition],
         Meta(
             max_length=16,
-            description="Ready, SpecValid, Reconciling, Stalled, IntervalClamped, MonitorUnmatched.",
+            description="Ready, SpecValid, Reconciling, Stalled, IntervalClamped, MonitorUnmatched,"
+            " ExternalRefsIgnored, ContentDamaged.",
             extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []
@@ -334,7 +255,10 @@ class DependencyStatus(FrozenStruct, frozen=True, kw_only=True):
     last_sync: Annotated[LastSync, Meta(description="The latest finished SyncJob.")] | None = None
     last_change: Annotated[LastChange, Meta(description="The latest ChangeSet.")] | None = None
     active_job: (
-        Annotated[ActiveJob, Meta(description="The admitted SyncJob whose end is not in this status yet.")] | None
+        Annotated[
+            ActiveJob, Meta(description="A user's SyncJob, or a retried one, whose end is not in this status yet.")
+        ]
+        | None
     ) = None
     next_sync_time: Annotated[Time, Meta(description="When the next scheduled sync is due.")] | None = None
     last_handled_request: (

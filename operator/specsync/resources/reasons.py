@@ -89,11 +89,29 @@ class Reason(StrEnum):
     # Pipeline
     STAGE_TIMEOUT = "StageTimeout", "A stage took longer than it may."
     DEADLINE_EXCEEDED = "DeadlineExceeded", "The job took longer than spec.activeDeadlineSeconds."
+    WORKERS_DIED = (
+        "WorkersDied",
+        "One worker process after another died in the same stage of this job: it may be what kills them.",
+    )
     API_ERROR = "APIError", "The Kubernetes API server refused or failed a request of the operator."
-    BLOB_MISSING = "BlobMissing", "A stored blob is gone. The next sync stores it anew."
+    BLOB_MISSING = "BlobMissing", "Stored content is gone. The next sync that looks at it stores it anew."
     BLOB_CORRUPTED = (
         "BlobCorrupted",
-        "A stored blob isn't what was stored. Delete it; the next sync stores it anew.",
+        "Stored content isn't what was stored. The next sync that looks at it stores it anew.",
+    )
+    BLOB_STORE_UNAVAILABLE = (
+        "BlobStoreUnavailable",
+        "The object store doesn't answer, or answers with an error of its own. It is tried again; "
+        "it doesn't count against the Dependency.",
+    )
+    BLOB_STORE_REFUSED = (
+        "BlobStoreRefused",
+        "The object store refuses the operator: credentials, a missing right, or no such bucket. "
+        "It doesn't count against the Dependency.",
+    )
+    BLOB_STORE_FULL = (
+        "BlobStoreFull",
+        "The object store has no room left. It is tried again; it doesn't count against the Dependency.",
     )
     NAME_CONFLICT = "NameConflict", "An object of that name exists already and isn't this job's. Delete it."
     TARGET_NOT_FOUND = "TargetNotFound", "The SyncJob's Dependency doesn't exist in its namespace."
@@ -126,13 +144,45 @@ class Reason(StrEnum):
         "MonitorUnmatched",
         "Some of spec.monitor's domains or endpoints fit no operation of the document. Correct or remove them.",
     )
+    EXTERNAL_REFS_IGNORED = (
+        "ExternalRefsIgnored",
+        "The document refers to other files, and what stands there isn't monitored. See spec.source.externalRefs.",
+    )
     INTERVAL_CLAMPED = (
         "IntervalClamped",
         "spec.interval is shorter than the operator's --min-interval, which is used instead.",
     )
-    BASELINE_CREATED = "BaselineCreated", "The first snapshot was taken."
+    BASELINE_CREATED = (
+        "BaselineCreated",
+        "A snapshot was taken that later ones are compared with: the first one, or a new start; the message says why.",
+    )
     CONTRACT_CHANGED = "ContractChanged", "The contract changed, breaking nothing."
     BREAKING_CHANGE = "BreakingChange", "The contract changed in a way that breaks its users."
     SYNC_FAILED = "SyncFailed", "A sync failed, after its retries."
+
+    # Alerts
+    DELIVERED = "Delivered", "The latest message was taken by the channel's service."
+    CHANNEL_FAILING = (
+        "ChannelFailing",
+        "An AlertChannel takes no messages; they wait. Mend what the message says.",
+    )
+    CHANNEL_RECOVERED = "ChannelRecovered", "An AlertChannel takes messages again."
+    CHANNEL_UNAVAILABLE = (
+        "ChannelUnavailable",
+        "This installation lacks what that type of AlertChannel needs, or doesn't allow it.",
+    )
+    CHANNEL_NOT_FOUND = "ChannelNotFound", "The AlertChannel of a delivery doesn't exist."
+    DELIVERY_FAILED = (
+        "DeliveryFailed",
+        "An AlertDelivery was given up. Mend the channel, then send it again by the annotation retryRequestedAt.",
+    )
+    WORKER_LOST = (
+        "WorkerLost",
+        "The worker that sent a message went away before it could record how that went; it is sent again.",
+    )
+    CONFIGURED = "Configured", "The AlertChannel looks right; nothing was sent by it yet."
+    ACKNOWLEDGED = "Acknowledged", "The change set was acknowledged before this was due: not sent."
+    TAKEN_BACK = "TakenBack", "The change was taken back before this was due: not sent."
+    OPTED_OUT = "OptedOut", "The Dependency has spec.alerts: Disabled since: not sent."
     SUCCEEDED = "Succeeded", "The job ended well."
     RUNNING = "Running", "The job has not ended."

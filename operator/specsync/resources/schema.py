@@ -26,6 +26,7 @@ KEY_ORDER = (
     "minLength",
     "maxLength",
     "pattern",
+    "minItems",
     "maxItems",
     "maxProperties",
     "x-kubernetes-list-type",
@@ -112,7 +113,9 @@ def _container(node: model.ListType | model.DictType, path: str, *, defaults: bo
         raise SchemaError(f"{path}: add a max_length to its Meta(…)")
     if isinstance(node, model.ListType):
         items = _ordered(_node(node.item_type, f"{path}[]", defaults=defaults))
-        return {"type": "array", "maxItems": node.max_length, "items": items}
+        return _without_none(
+            {"type": "array", "minItems": node.min_length, "maxItems": node.max_length, "items": items}
+        )
     values = _ordered(_node(node.value_type, f"{path}.*", defaults=defaults))
     return {"type": "object", "maxProperties": node.max_length, "additionalProperties": values}
 

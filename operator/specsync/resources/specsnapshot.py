@@ -1,6 +1,6 @@
 """SpecSnapshot: one immutable copy of a contract, as it was at one time."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -53,6 +53,12 @@ class SpecSnapshotSpec(FrozenStruct, frozen=True, kw_only=True):
         Annotated[Monitor, Meta(description="The part of the contract that it holds, by spec.monitor; absent: all.")]
         | None
     ) = None
+    files: Annotated[
+        int, Meta(description="How many files it was joined from; the raw blob of several is a tar archive.")
+    ] = 1
+    external_refs: Annotated[
+        Literal["Ignore", "SameOrigin"], Meta(description="What spec.source.externalRefs was.")
+    ] = "Ignore"
     digests: Annotated[Digests, Meta(description="What the content is told apart by.")]
     blobs: Annotated[SnapshotBlobs, Meta(description="Where the content is.")]
     fetched_at: Annotated[Time, Meta(description="When the document was fetched.")]

@@ -31,8 +31,11 @@ STAGES: tuple[StageName, ...] = ("fetch", "parse", "normalize", "snapshot", "dif
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 FINISHED_PHASES: frozenset[str] = frozenset({"Succeeded", "Failed", "Cancelled"})
 
+Trigger = Literal["Scheduled", "Requested", "Manual"]
 Result = Literal["Baseline", "Unchanged", "Changed"]
 
+MAX_ROUTES = 40
+MAX_REVERTED = 8
 MOST_FIRST_FINDINGS = 3
 MOST_UNMATCHED = 8
 
@@ -52,9 +55,10 @@ class Target(FrozenStruct, frozen=True, kw_only=True):
 
 class SyncJobSpec(FrozenStruct, frozen=True, kw_only=True):
     target: Annotated[Target, Meta(description="What to sync.")]
-    trigger: Annotated[Literal["Scheduled", "Manual"], Meta(description="Who asked; users' own jobs are Manual.")] = (
-        "Manual"
-    )
+    trigger: Annotated[
+        Trigger,
+        Meta(description="Who asked: the schedule, an annotation of the Dependency, or a user's own job (Manual)."),
+    ] = "Manual"
     active_deadline_seconds: Annotated[
         int,
         Meta(
@@ -81,6 +85,9 @@ class Claim(FrozenStruct, frozen=True, kw_only=True):
     worker: Annotated[str, Meta(max_length=253, description="Id of the worker process, empty when handed back.")]
     epoch: Annotated[int, Meta(description="Number of claims so far; a write of an older epoch fails.")]
     claimed_at: Annotated[Time, Meta(description="When it was claimed.")] | None = None
+    takeovers: Annotated[
+        int, Meta(description="How many workers in a row died with this job before it completed another stage.")
+    ] = 0
 
 
 class Base(FrozenStruct, frozen=True, kw_only=True):
@@ -88,14 +95,30 @@ class Base(FrozenStruct, frozen=True, kw_only=True):
     digest: Annotated[Digest, Meta(description="Digest of its canonical form.")]
 
 
+class Damage(FrozenStruct, frozen=True, kw_only=True):
+    """Stored content that is gone, or isn't what was stored."""
+
+    snapshot: Annotated[ObjectName, Meta(description="The SpecSnapshot whose content it is.")]
+    reason: Annotated[str, Meta(max_length=64, description="BlobMissing or BlobCorrupted.")]
+    message: Annotated[str, Meta(max_length=1024, description="What is wrong with it.")]
+
+
 class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
     source_digest: Annotated[Digest, Meta(description="Digest of the source that was fetched, and of how it is read.")]
     not_modified: Annotated[bool, Meta(description="The source has not changed since the last success.")] = False
     raw: Annotated[BlobRef, Meta(description="The document as it was served.")] | None = None
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")] = ""
+    files: Annotated[int, Meta(description="How many files it is made of; several are a tar archive.")] = 1
+    external_refs: Annotated[
+        Literal["Ignore", "SameOrigin"], Meta(description="What spec.source.externalRefs was.")
+    ] = "Ignore"
     etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
     last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
     fetched_at: Annotated[Time, Meta(description="When it was fetched.")] | None = None
+    damage: (
+        Annotated[Damage, Meta(description="What was found wrong with the current snapshot's content, if checked.")]
+        | None
+    ) = None
 
 
 class Judgement(FrozenStruct, frozen=True, kw_only=True):
@@ -109,6 +132,11 @@ class Judgement(FrozenStruct, frozen=True, kw_only=True):
         Meta(max_length=MOST_FIRST_FINDINGS, description="The first findings, each with its JSON pointer."),
     ] = []
     findings: Annotated[BlobRef, Meta(description="All findings.")] | None = None
+    external: Annotated[int, Meta(description="References to other files that were not followed.")] = 0
+    first_external: Annotated[
+        list[Annotated[str, Meta(max_length=512)]],
+        Meta(max_length=MOST_FIRST_FINDINGS, description="The first of them, each with its JSON pointer."),
+    ] = []
 
     @property
     def counted(self) -> str:
@@ -154,13 +182,38 @@ class DiffOutput(FrozenStruct, frozen=True, kw_only=True):
     risky: Annotated[int, Meta(description="Risky changes.")]
     safe: Annotated[int, Meta(description="Safe changes.")]
     changes: Annotated[BlobRef, Meta(description="All causes and events.")] | None = None
+    damage: Annotated[Damage, Meta(description="What was found wrong with the base's content.")] | None = None
 
 
 class PersistOutput(FrozenStruct, frozen=True, kw_only=True):
     change_set: Annotated[str, Meta(max_length=253, description="The ChangeSet, empty when nothing changed.")] = ""
 
 
+class AlertRoute(FrozenStruct, frozen=True, kw_only=True):
+    """One decision of routing: what of the change set goes to a channel, and when."""
+
+    channel: Annotated[str, Meta(max_length=63, description="The AlertChannel.")]
+    preference: Annotated[str, Meta(max_length=63, description="The AlertPreference; empty: none asked.")] = ""
+    topic: Annotated[Literal["Change", "Deprecation"], Meta(description="What it is about.")] = "Change"
+    causes: Annotated[
+        str, Meta(max_length=64, description="Which of the change set's causes: a bit for each, the first one lowest.")
+    ]
+    not_before: Annotated[Time, Meta(description="When it is due; absent: at once.")] | None = None
+    digest: Annotated[bool, Meta(description="Part of the preference's digest.")] = False
+    remind_at: Annotated[Time, Meta(description="When it is told again unless acknowledged.")] | None = None
+    remind_after: Annotated[str, Meta(max_length=32, description="The preference's remindAfter.")] = ""
+
+
 class AlertOutput(FrozenStruct, frozen=True, kw_only=True):
+    routed_at: Annotated[Time, Meta(description="When it was decided who is told.")] | None = None
+    routes: Annotated[
+        list[AlertRoute],
+        Meta(max_length=MAX_ROUTES, description="Who is told; recorded before the first AlertDelivery is created."),
+    ] = []
+    reverted: Annotated[
+        list[Annotated[str, Meta(max_length=253)]],
+        Meta(max_length=MAX_REVERTED, description="Earlier ChangeSets that this change takes back."),
+    ] = []
     event: Annotated[str, Meta(max_length=253, description="The Kubernetes Event that was written.")] = ""
 
 
@@ -168,7 +221,10 @@ class StageRecord(FrozenStruct, frozen=True, kw_only=True):
     """One stage's checkpoint: what it handed on, under a field named after the stage."""
 
     name: Annotated[StageName, Meta(description="The stage.")]
-    state: Annotated[Literal["Succeeded", "Skipped", "Failed"], Meta(description="How it ended.")]
+    state: Annotated[
+        Literal["Started", "Succeeded", "Skipped", "Failed"],
+        Meta(description="How it ended; Started: it has decided what to do, and does it."),
+    ]
     started: Annotated[Time, Meta(description="When it began.")] | None = None
     finished: Annotated[Time, Meta(description="When it ended.")] | None = None
     message: Annotated[str, Meta(max_length=1024, description="What it has to say, in a sentence.")] | None = None
@@ -215,9 +271,15 @@ class SyncJobStatus(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = []
 
+    @property
+    def damage(self) -> Damage | None:
+        """What was found wrong with stored content."""
+        outputs = [output for r in self.stages for output in (r.fetch, r.diff) if output is not None]
+        return next((output.damage for output in outputs if output.damage is not None), None)
+
     def record(self, stage: StageName) -> StageRecord | None:
         """The record of a stage that is done (Succeeded or Skipped), else None."""
-        return next((r for r in self.stages if r.name == stage and r.state != "Failed"), None)
+        return next((r for r in self.stages if r.name == stage and r.state in ("Succeeded", "Skipped")), None)
 
 
 class SyncJob(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
@@ -243,10 +305,16 @@ class SyncJob(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
         selectable_fields=[".status.phase", ".spec.target.name"],
         rules=[
             Rule(
-                rule="self.spec.trigger != 'Scheduled' || (self.metadata.name.startsWith(self.spec.target.name + '-')"
+                rule="self.spec.trigger == 'Manual' || (self.metadata.name.startsWith(self.spec.target.name + '-')"
                 " && self.metadata.name.substring(size(self.spec.target.name) + 1).matches('^[0-9]{10}$'))",
-                message="Scheduled is for the operator's own jobs: write trigger: Manual, or leave it out",
+                message="Scheduled and Requested are the operator's own: write trigger: Manual, or leave it out",
                 field_path=".spec.trigger",
+            ),
+            Rule(
+                rule="self.spec.cancel == oldSelf.spec.cancel || !has(oldSelf.status)"
+                " || !(oldSelf.status.phase in ['Succeeded', 'Failed', 'Cancelled'])",
+                message="the job has ended already: there is nothing to cancel",
+                field_path=".spec.cancel",
             ),
         ],
     )

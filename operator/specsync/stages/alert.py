@@ -1,18 +1,91 @@
-"""alert: tells of the change set by a Kubernetes Event on the Dependency, once."""
+"""alert: decides who is told of the change set, writes an AlertDelivery for each, and a Kubernetes Event.
 
+The decision is recorded before the first delivery is created: preferences may change while a worker dies, and the one
+that goes on must not tell others. Each delivery's name follows from the decision, so a second worker makes the same.
+"""
+
+import contextlib
+
+from msgspec.structs import replace
+
+from specsync.alerting.history import EarlierChange, acknowledged_causes, reverted_by
+from specsync.alerting.outbox import deliveries_of, resolves_of
+from specsync.alerting.routing import Situation, route_change, routes
+from specsync.kube.client import Conflict, NotFound
+from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet
+from specsync.resources.meta import now
 from specsync.resources.reasons import Reason
-from specsync.resources.syncjob import AlertOutput, DiffOutput, ParseOutput, PersistOutput
-from specsync.stages.contract import Stage, StageContext, StageResult
+from specsync.resources.syncjob import MAX_ROUTES, AlertOutput, DiffOutput, ParseOutput, PersistOutput
+from specsync.stages.contract import Stage, StageContext, StageError, StageResult
 
 
 async def run(context: StageContext) -> StageResult:
-    change_set = context.output("persist", PersistOutput).change_set
-    if not change_set:
+    name = context.output("persist", PersistOutput).change_set
+    if not name:
         return StageResult(AlertOutput(), message="nothing to tell", ends="Changed")
+    try:
+        change_set = await context.client.get(ChangeSet, context.namespace, name)
+    except NotFound:
+        raise StageError(Reason.NOT_FOUND, f"ChangeSet {name} was deleted before anybody was told of it") from None
+    output, surplus = context.begun("alert", AlertOutput), 0
+    if output is None:
+        output, surplus = await _decide(context, change_set)
+        if output.routes or output.reverted:
+            await context.checkpoint(output)
+    created = await _enqueue(context, change_set, output)
+    event = await _record_event(context, name)
+    message = f"{created} deliveries" if created else "no channel gets it"
+    if surplus:
+        message += f"; {surplus} channels more are over the limit of {MAX_ROUTES} and get nothing"
+    return StageResult(replace(output, event=event), message=message, ends="Changed")
+
+
+STAGE = Stage("alert", run, deadline=60.0)
+
+
+async def _decide(context: StageContext, change_set: ChangeSet) -> tuple[AlertOutput, int]:
+    """Who is told of what and when, as things are now; and how many routes are too many to be recorded."""
+    client, namespace, at = context.client, context.namespace, now()
+    channels = await client.list(AlertChannel, namespace)
+    preferences = await client.list(AlertPreference, namespace)
+    if not channels and not preferences:
+        return AlertOutput(routed_at=at), 0
+    own = f"spec.dependency={context.dependency.metadata.name}"
+    earlier = [
+        change
+        for change in await client.list(EarlierChange, namespace, fields=own, page=20)
+        if change.metadata.name != change_set.metadata.name
+    ]
+    situation = Situation(context.dependency, channels, preferences, acknowledged_causes(earlier), at)
+    found = routes(route_change(change_set, situation))
+    output = AlertOutput(routed_at=at, routes=found[:MAX_ROUTES], reverted=reverted_by(change_set, earlier))
+    return output, max(0, len(found) - MAX_ROUTES)
+
+
+async def _enqueue(context: StageContext, change_set: ChangeSet, output: AlertOutput) -> int:
+    """Creates what isn't there yet. The number of deliveries of this change set."""
+    wanted = deliveries_of(change_set, context.dependency, output, context.dashboard_url)
+    ends = [delivery for name in output.reverted for delivery in await _ends_of(context, name, change_set)]
+    for delivery in [*wanted, *ends]:
+        with contextlib.suppress(Conflict):  # made before a crash
+            await context.client.create(delivery)
+    return len(wanted)
+
+
+async def _ends_of(context: StageContext, reverted: str, change_set: ChangeSet) -> list[AlertDelivery]:
+    told = await context.client.list(AlertDelivery, context.namespace, fields=f"spec.changeSet={reverted}")
+    if not told:
+        return []
+    channels = await context.client.list(AlertChannel, context.namespace)
+    why = f"The change was taken back, see ChangeSet {change_set.metadata.name}."
+    return resolves_of(told, channels, why)
+
+
+async def _record_event(context: StageContext, change_set: str) -> str:
     diff = context.output("diff", DiffOutput)
     parsed = context.output("parse", ParseOutput)
     name = context.dependency.spec.display_name or parsed.title or context.dependency.metadata.name
-    event = await context.events.record(
+    return await context.events.record(
         context.dependency,
         "Warning" if diff.breaking else "Normal",
         Reason.BREAKING_CHANGE if diff.breaking else Reason.CONTRACT_CHANGED,
@@ -20,7 +93,3 @@ async def run(context: StageContext) -> StageResult:
         f"see: kubectl get chg {change_set} -o yaml, or kubectl specsync changes {change_set}",
         occasion=change_set,
     )
-    return StageResult(AlertOutput(event=event), ends="Changed")
-
-
-STAGE = Stage("alert", run, deadline=60.0)

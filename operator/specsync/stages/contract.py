@@ -38,6 +38,20 @@ class StageError(Exception):
         self.retry_after = retry_after
 
 
+REFUSALS = frozenset(
+    {
+        Reason.EMPTY_DOCUMENT,
+        Reason.HTML_DOCUMENT,
+        Reason.NOT_PARSEABLE,
+        Reason.NOT_OPENAPI,
+        Reason.UNSUPPORTED_VERSION,
+        Reason.LIMIT_EXCEEDED,
+        Reason.UNRESOLVABLE_REFERENCE,
+    }
+)
+"""What the engine says of a document that it can't use."""
+
+
 class BaseMoved(Exception):
     """The Dependency's current snapshot is no longer the one that this job compared with: diff again."""
 
@@ -50,6 +64,10 @@ class Engine(Protocol):
 
         Raises StageError: a defect of the document, or ResourceExhausted where it killed the child.
         """
+        ...
+
+    async def release(self) -> None:
+        """Gives the child process back, for others to use while this job waits for something; it keeps nothing."""
         ...
 
 
@@ -66,6 +84,9 @@ class StageContext:
     max_document_bytes: int
     job: SyncJob
     dependency: Dependency
+    # Records what a stage has decided before it does it: an output that `begun` finds after a crash. Raises ClaimLost.
+    checkpoint: Callable[[FrozenStruct], Awaitable[None]]
+    dashboard_url: str = ""
 
     @property
     def namespace(self) -> str:
@@ -79,6 +100,11 @@ class StageContext:
             # Only by an edit of the status by hand: the records are written in order.
             raise StageError(Reason.INTERNAL_ERROR, f"the record of stage {stage} is missing; create another SyncJob")
         return output
+
+    def begun(self, stage: StageName, type_: type[R]) -> R | None:
+        """What this stage itself recorded by `checkpoint` in an earlier run, None where it did not."""
+        output = next((getattr(r, stage) for r in self.job.status.stages if r.name == stage), None)
+        return output if isinstance(output, type_) else None
 
 
 @dataclass(frozen=True)
@@ -97,6 +123,11 @@ class Stage:
     name: StageName
     run: Callable[[StageContext], Awaitable[StageResult]]
     deadline: float
+
+
+def begun_record(stage: StageName, output: FrozenStruct, started: dt.datetime) -> StageRecord:
+    """The checkpoint of a stage that has decided what to do, and has not done all of it."""
+    return StageRecord(name=stage, state="Started", started=started, **{stage: output})  # type: ignore[arg-type]
 
 
 def record_of(stage: StageName, result: StageResult, started: dt.datetime, finished: dt.datetime) -> StageRecord:

@@ -3,8 +3,8 @@
 from specsync.fetching.request import Credentials
 from specsync.kube.client import NotFound
 from specsync.kube.core import Secret
-from specsync.resources.dependency import Source
 from specsync.resources.reasons import Reason
+from specsync.resources.source import Source
 from specsync.stages.contract import StageContext, StageError
 
 _HEADER = "header."
@@ -71,11 +71,12 @@ async def _secret(context: StageContext, name: str, field: str) -> Secret:
         raise StageError(
             Reason.SECRET_NOT_FOUND,
             f"Secret {name} doesn't exist in namespace {context.namespace}: create it, or correct spec.source.{field}",
+            retryable=True,  # applied together, a Dependency may be there some seconds before its Secret
         ) from None
 
 
 def _missing(secret: Secret, why: str) -> StageError:
-    return StageError(Reason.SECRET_KEY_MISSING, f"Secret {secret.metadata.name} {why}")
+    return StageError(Reason.SECRET_KEY_MISSING, f"Secret {secret.metadata.name} {why}", retryable=True)
 
 
 def _header_text(value: bytes | None) -> str | None:

@@ -6,10 +6,13 @@ The child keeps what it made for the job that it works on, so that the next stag
 import msgspec
 
 from specsync.diffing import compare
+from specsync.diffing.swagger2 import with_own_pointers
 from specsync.diffing.witness import attach_witnesses
+from specsync.openapi.bundle import unpack
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary, normalize
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.load import Loaded, load
+from specsync.openapi.joining import Wanted, join
+from specsync.openapi.load import DEFAULT_LIMITS, Loaded, load
 from specsync.openapi.selection import Selection, select_part
 from specsync.openapi.validation import judge
 from specsync.resources.syncjob import MOST_FIRST_FINDINGS, MOST_UNMATCHED, ParseOutput
@@ -24,6 +27,8 @@ class Validated(msgspec.Struct, frozen=True):
     errors: int
     warnings: int
     first: list[str]
+    external: int
+    external_first: list[str]
     report: bytes
 
 
@@ -45,6 +50,10 @@ class Compared(msgspec.Struct, frozen=True):
     risky: int
     safe: int
     changes: bytes
+
+
+class MissingFiles(msgspec.Struct, frozen=True):
+    files: list[Wanted]
 
 
 class PartMissing(Exception):
@@ -72,6 +81,10 @@ class DocumentEngine:
     def add(self, digest: str, content: bytes) -> None:
         self._parts[digest] = content
 
+    def missing_files(self, files: str) -> MissingFiles:
+        """What a bundle's document refers to and the bundle lacks. Raises DocumentError, PartMissing."""
+        return MissingFiles(join(unpack(self._take(files)), DEFAULT_LIMITS).missing)
+
     def parse(self, raw: str) -> ParseOutput:
         """Raises DocumentError, PartMissing."""
         loaded = self._load(raw)
@@ -84,13 +97,15 @@ class DocumentEngine:
         return Validated(
             errors=report.errors,
             warnings=report.warnings,
-            first=[text if len(text) <= _FINDING else text[: _FINDING - 1] + "…" for text in first],
+            first=[_cut(text) for text in first],
+            external=report.external,
+            external_first=[_cut(text) for text in report.external_first[:MOST_FIRST_FINDINGS]],
             report=msgspec.json.encode(report),
         )
 
     def normalize(self, raw: str, selection: str = "") -> Normalized:
         """`selection` is a Selection as JSON, empty for the whole. Raises DocumentError, PartMissing."""
-        whole = normalize(self._load(raw))
+        whole = normalize(self._load(raw), lenient=True)  # a Strict Dependency has refused it before
         self._loaded.clear()
         document, unmatched = _selected(whole, selection)
         self._canonical[document.digest] = document
@@ -107,7 +122,7 @@ class DocumentEngine:
 
     def renormalize(self, old: str, raw: str, selection: str = "") -> bool:
         """Makes the form that is known as `old` anew, from its document. Raises DocumentError, PartMissing."""
-        self._canonical[old], _ = _selected(normalize(self._load(raw)), selection)
+        self._canonical[old], _ = _selected(normalize(self._load(raw), lenient=True), selection)
         self._loaded.clear()
         return True
 
@@ -122,7 +137,7 @@ class DocumentEngine:
             breaking=summary.breaking,
             risky=summary.risky,
             safe=summary.safe,
-            changes=msgspec.json.encode(comparison),
+            changes=msgspec.json.encode(with_own_pointers(comparison, *documents)),
         )
 
     def _load(self, raw: str) -> Loaded:
@@ -145,6 +160,10 @@ class DocumentEngine:
             raise PartMissing(digest) from None
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _FINDING else text[: _FINDING - 1] + "…"
+
+
 def _selected(document: CanonicalDocument, selection: str) -> tuple[CanonicalDocument, list[str]]:
     return select_part(document, msgspec.json.decode(selection, type=Selection)) if selection else (document, [])
 
@@ -158,6 +177,15 @@ def _operation_list(document: CanonicalDocument) -> bytes:
     return msgspec.json.encode(msgspec.convert(document.operations, list[OperationSummary], from_attributes=True))
 
 
-OPERATIONS = ("parse", "validate", "normalize", "renormalize", "compare")
+OPERATIONS = ("missing_files", "parse", "validate", "normalize", "renormalize", "compare")
 
-__all__ = ["OPERATIONS", "Compared", "DocumentEngine", "DocumentError", "Normalized", "PartMissing", "Validated"]
+__all__ = [
+    "OPERATIONS",
+    "Compared",
+    "DocumentEngine",
+    "DocumentError",
+    "MissingFiles",
+    "Normalized",
+    "PartMissing",
+    "Validated",
+]

@@ -1,35 +1,65 @@
 """fetch: gets the document as it is served now, and ends the job where it is what it was."""
 
-import asyncio
+from dataclasses import dataclass
 
-from specsync.blobs.store import digest_of
+from specsync.blobs.store import digest_of, off_the_loop
 from specsync.fetching.errors import FetchError
-from specsync.fetching.request import FetchRequest, FetchResult
+from specsync.fetching.memory import Share
+from specsync.fetching.request import FetchRequest
 from specsync.kube.client import NotFound
 from specsync.kube.core import ConfigMap
-from specsync.resources.dependency import ConfigMapKeyReference, Source, SourceState
+from specsync.openapi.bundle import is_bundle
+from specsync.resources.dependency import SourceState
 from specsync.resources.duration import seconds
 from specsync.resources.meta import now, owner_reference
 from specsync.resources.reasons import Reason
+from specsync.resources.source import ConfigMapKeyReference, Source
 from specsync.resources.syncjob import FetchOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
 from specsync.stages.credentials import read_credentials
+from specsync.stages.external import Get, Neighbours, keys_of, value_of, with_files
+from specsync.stages.integrity import find_damage
 from specsync.stages.service import locate
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    """The document itself, or the word that it is what it was, and how to get the files beside it."""
+
+    uri: str
+    body: bytes
+    get: Get
+    not_modified: bool = False
+    etag: str | None = None
+    last_modified: str | None = None
+
+
 async def run(context: StageContext) -> StageResult:
+    with context.fetcher.room.share() as share:  # until the blob is stored
+        return await _run(context, share)
+
+
+async def _run(context: StageContext, share: Share) -> StageResult:
     source = context.dependency.spec.source
-    known = _known_state(context)
+    damage = await find_damage(context)
+    # What is damaged is stored anew from the whole document, be it unchanged or not.
+    known = _known_state(context) if damage is None else None
     fetched_at = now()
     if source.config_map_ref is not None:
-        body = await _read_config_map(context, source.config_map_ref)
-        etag = last_modified = None
+        found = await _read_config_map(context, source.config_map_ref)
     else:
-        answer = await _download(context, source, known)
-        body, etag, last_modified = answer.body, answer.etag, answer.last_modified
-        if answer.not_modified and known is not None:
-            return _unchanged(known, etag, last_modified, "304 Not Modified")
-    raw_digest = await asyncio.to_thread(digest_of, body)
+        found = await _download(context, source, known, share)
+    etag, last_modified = found.etag, found.last_modified
+    if found.not_modified and known is not None:
+        return _unchanged(known, etag, last_modified, "304 Not Modified")
+    body, files = found.body, 1
+    raw_digest = await off_the_loop(len(body), digest_of, body)
+    if source.external_refs == "SameOrigin" and not (known is not None and raw_digest == known.raw_digest):
+        body, files = await with_files(context, found.uri, body, found.get)
+        raw_digest = await off_the_loop(len(body), digest_of, body)
+    if files > 1:
+        # What the server says of one file says nothing of the others: all are fetched anew, and compared.
+        etag = last_modified = None
     if known is not None and raw_digest == known.raw_digest:
         return _unchanged(known, etag, last_modified, "same content")
     raw = await context.blobs.put(context.namespace, body, owner_reference(context.job))
@@ -37,11 +67,16 @@ async def run(context: StageContext) -> StageResult:
         source_digest=context.dependency.spec.reading_digest(),
         raw=raw,
         raw_digest=raw_digest,
+        files=files,
+        external_refs=source.external_refs,
         etag=etag,
         last_modified=last_modified,
         fetched_at=fetched_at,
+        damage=damage,
     )
-    return StageResult(output, message=f"{len(body)} bytes")
+    return StageResult(
+        output, message=f"{files} files, {len(body)} bytes as an archive" if files > 1 else f"{len(body)} bytes"
+    )
 
 
 STAGE = Stage("fetch", run, deadline=420.0)  # the longest spec.source.timeout, waiting for a turn, the blob's upload
@@ -70,7 +105,7 @@ def _unchanged(known: SourceState, etag: str | None, last_modified: str | None, 
     return StageResult(output, message=message, ends="Unchanged")
 
 
-async def _read_config_map(context: StageContext, ref: ConfigMapKeyReference) -> bytes:
+async def _read_config_map(context: StageContext, ref: ConfigMapKeyReference) -> _Document:
     try:
         config_map = await context.client.get(ConfigMap, context.namespace, ref.name)
     except NotFound:
@@ -78,18 +113,20 @@ async def _read_config_map(context: StageContext, ref: ConfigMapKeyReference) ->
             Reason.CONFIG_MAP_NOT_FOUND,
             f"ConfigMap {ref.name} doesn't exist in namespace {context.namespace}: create it, "
             "or correct spec.source.configMapRef.name",
+            retryable=True,  # applied together, a Dependency may be there some seconds before its ConfigMap
         ) from None
-    if ref.key in config_map.data:
-        return config_map.data[ref.key].encode()
-    if ref.key in config_map.binary_data:
-        return config_map.binary_data[ref.key]
-    raise StageError(
-        Reason.CONFIG_MAP_KEY_MISSING,
-        f"ConfigMap {ref.name} has no key {ref.key}: add it, or correct spec.source.configMapRef.key",
-    )
+    body = value_of(config_map, ref.key)
+    if body is None:
+        raise StageError(
+            Reason.CONFIG_MAP_KEY_MISSING,
+            f"ConfigMap {ref.name} has no key {ref.key}: add it, or correct spec.source.configMapRef.key",
+            retryable=True,
+        )
+    _refuse_bundle(body)
+    return _Document(uri=f"file:///{ref.key}", body=body, get=keys_of(config_map))
 
 
-async def _download(context: StageContext, source: Source, known: SourceState | None) -> FetchResult:
+async def _download(context: StageContext, source: Source, known: SourceState | None, share: Share) -> _Document:
     credentials = await read_credentials(context, source)
     url, pin = (source.url or "", None) if source.service_ref is None else await locate(context, source.service_ref)
     request = FetchRequest(
@@ -101,10 +138,29 @@ async def _download(context: StageContext, source: Source, known: SourceState | 
         credentials=credentials,
         user_agent=context.user_agent,
         pin=pin,
+        share=share,
     )
     try:
-        return await context.fetcher.fetch(request)
+        answer = await context.fetcher.fetch(request)
     except FetchError as error:
         raise StageError(
             Reason(error.reason.value), error.message, retryable=error.retryable, retry_after=error.retry_after
         ) from None
+    share.keep(len(answer.body))
+    _refuse_bundle(answer.body)
+    return _Document(
+        uri=answer.final_url,
+        body=answer.body,
+        get=Neighbours(context.fetcher, request, answer).get,
+        not_modified=answer.not_modified,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+    )
+
+
+def _refuse_bundle(body: bytes) -> None:
+    """Archives of files are made here, of what was fetched; a server has no business to make one."""
+    if is_bundle(body):
+        raise StageError(
+            Reason.NOT_OPENAPI, "The document is an archive, not an OpenAPI document. Serve the file itself."
+        )

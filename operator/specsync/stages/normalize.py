@@ -11,6 +11,7 @@ from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import FetchOutput, NormalizeOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
 from specsync.stages.engine import Normalized
+from specsync.stages.integrity import restore
 from specsync.stages.raw import raw_part
 
 _DOMAINS_NAMED = 10
@@ -32,7 +33,11 @@ async def run(context: StageContext) -> StageResult:
         unmatched=normalized.unmatched,
     )
     base = context.job.status.base
-    if base is not None and base.digest == normalized.digest:
+    same = base is not None and base.digest == normalized.digest
+    if same and raw.damage is not None and await restore(context, raw.damage, normalized):
+        what = f"the content of SpecSnapshot {raw.damage.snapshot} is stored anew"
+        return StageResult(msgspec.structs.replace(output, unchanged=True), message=what, ends="Unchanged")
+    if same and raw.damage is None:
         what = "only the spelling differs" if monitor is None else "nothing that is monitored differs"
         return StageResult(msgspec.structs.replace(output, unchanged=True), message=what, ends="Unchanged")
     owner = owner_reference(context.job)

@@ -48,8 +48,10 @@ async def _judge(context: StageContext, document: dict[str, Load], digest: str, 
             raise
         return Judgement(judged=False)
     if not (found.errors or found.warnings):
-        return Judgement()
+        return Judgement(external=found.external, first_external=found.external_first)
     return Judgement(
+        external=found.external,
+        first_external=found.external_first,
         errors=found.errors,
         warnings=found.warnings,
         first=found.first,

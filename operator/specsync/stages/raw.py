@@ -22,6 +22,6 @@ def loader(context: StageContext, ref: BlobRef) -> Load:
         except BlobMissing as error:
             raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
         except BlobCorrupted as error:
-            raise StageError(Reason.BLOB_CORRUPTED, f"{error}; delete it and ask for another sync") from error
+            raise StageError(Reason.BLOB_CORRUPTED, f"{error}; ask for another sync, which stores it anew") from error
 
     return load

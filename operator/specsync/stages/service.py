@@ -11,8 +11,8 @@ from specsync.fetching.errors import FetchError
 from specsync.fetching.guard import Pin
 from specsync.kube.client import NotFound
 from specsync.kube.core import Service, ServiceSpec
-from specsync.resources.dependency import ServiceReference
 from specsync.resources.reasons import Reason
+from specsync.resources.source import ServiceReference
 from specsync.stages.contract import StageContext, StageError
 
 _URL_INSTEAD = "use spec.source.url, for which the operator's admin can open it (--allow-host)"
@@ -30,6 +30,7 @@ async def locate(context: StageContext, ref: ServiceReference) -> tuple[str, Pin
             Reason.SERVICE_NOT_FOUND,
             f"Service {ref.name} doesn't exist in namespace {context.namespace}: create it, "
             "or correct spec.source.serviceRef.name",
+            retryable=True,  # applied together, a Dependency may be there some seconds before its Service
         ) from None
     _check(service.spec, ref)
     host = f"{ref.name}.{context.namespace}.svc"
@@ -56,6 +57,7 @@ def _check(spec: ServiceSpec, ref: ServiceReference) -> None:
         raise StageError(
             Reason.SERVICE_PORT_MISSING,
             f"Service {ref.name} has no TCP port {ref.port} (it has: {known}): correct spec.source.serviceRef.port",
+            retryable=True,
         )
 
 

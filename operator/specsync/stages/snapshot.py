@@ -61,6 +61,8 @@ def _snapshot(context: StageContext) -> SpecSnapshot:
             domains=normalized.domains,
             findings=found.errors + found.warnings,
             monitor=normalized.monitor,
+            files=fetched.files,
+            external_refs=fetched.external_refs,
             digests=Digests(
                 raw=fetched.raw_digest,
                 canonical=normalized.canonical_digest,

@@ -1,34 +1,41 @@
 """The worker's life: lease, claims, running jobs, takeover of dead workers' jobs, an end that hands back."""
 
 import asyncio
+import datetime as dt
 import os
-import random
 import secrets
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from specsync.blobs.configmap import ConfigMapBlobs
+from specsync.alerting.pace import AlertSettings
+from specsync.alerting.secrets import OutletMaker
+from specsync.blobs.metrics import CountedBlobs
+from specsync.blobs.store import BlobStore
 from specsync.fetching.client import Fetcher
 from specsync.fetching.guard import Guard
 from specsync.kube.client import ApiError, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.kube.leases import LeaseTiming, Roster, WorkerLease
+from specsync.kube.loops import long_lived
 from specsync.kube.pod import pod_reference
 from specsync.kube.store import Store
 from specsync.kube.watch import Watched, Watcher
 from specsync.resources import SyncJob
 from specsync.resources.meta import now
+from specsync.worker import metrics
 from specsync.worker.children import ChildPool
 from specsync.worker.claims import claim, is_free
+from specsync.worker.deliveries import Deliveries
+from specsync.worker.openings import Openings
 from specsync.worker.runner import Workshop, cancel_job, hand_back, run_job
 
 log = structlog.get_logger()
 
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
-_CLAIM_JITTER = 0.05  # seconds; keeps workers from trying the same job in the same instant
 _SCAN_SECONDS = 1.0  # how often retries that came due and dead workers' jobs are looked for
 _AFTER_ERROR = 5.0  # seconds before a job is tried again that the API server refused to let go on
 
@@ -51,6 +58,7 @@ class WorkerSettings:
     child_memory: int = 2 * 1024**3
     max_document_bytes: int = 64 * 1024**2
     user_agent: str = "specsync/0.1.0"
+    alerts: AlertSettings = AlertSettings()
     grace: float = 20.0
 
 
@@ -72,11 +80,11 @@ class Worker:
         client: KubeClient,
         settings: WorkerSettings,
         guard: Guard,
+        blobs: BlobStore,
         worker: str,
         pause: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.jobs: Store[SyncJob] = Store(SyncJob)
-        self.watcher = Watcher(client, [Watched(self.jobs, UNFINISHED)], settings.watch_namespaces)
         self._client = client
         self._settings = settings
         self._id = worker
@@ -84,24 +92,41 @@ class Worker:
         self._roster = Roster(client, settings.namespace, settings.timing)
         self._children = ChildPool(settings.children, settings.child_memory)
         self._fetcher = Fetcher(guard)
+        events = EventRecorder(client, "specsync-worker", worker)
+        outlets = OutletMaker(
+            client,
+            guard,
+            timeout=settings.alerts.timing.timeout,
+            user_agent=settings.user_agent,
+            apprise_schemes=settings.alerts.apprise_schemes,
+        )
+        self._deliveries = Deliveries(
+            client, outlets, events, self._roster, settings.alerts.timing, worker, lambda: self._lease.safe, pause
+        )
+        watched = [Watched(self.jobs, UNFINISHED), *self._deliveries.watched]
+        self.watcher = Watcher(client, watched, settings.watch_namespaces)
         self._shop = Workshop(
             client=client,
-            blobs=ConfigMapBlobs(client),
+            blobs=CountedBlobs(blobs),
             fetcher=self._fetcher,
             children=self._children,
-            events=EventRecorder(client, "specsync-worker", worker),
+            events=events,
             user_agent=settings.user_agent,
             max_document_bytes=settings.max_document_bytes,
             pause=pause,
+            dashboard_url=settings.alerts.dashboard_url,
         )
         self._running: dict[str, _Run] = {}  # by the job's uid
+        metrics.JOBS_RUNNING.set_function(self._running.__len__)
+        metrics.JOBS_AT_MOST.set(settings.concurrency)
+        self._openings = Openings(worker)
         self._accepting = False
         self._wake = asyncio.Event()
         self.jobs.on_change.append(self._on_change)
 
-    @property
-    def ready(self) -> bool:
-        return self._accepting and self.watcher.synced.is_set()
+    def lacking(self) -> list[str]:
+        """What keeps it from being ready."""
+        return self.watcher.lacking() + ([] if self._accepting else ["no Lease yet, or none any more"])
 
     async def run(self) -> None:
         """Runs until cancelled, beside its `watcher`; hands back what it holds then."""
@@ -109,7 +134,8 @@ class Worker:
         self._accepting = True
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._lease.keep(self._stop_jobs))
+                tasks.create_task(self._lease.keep(self._stop_all))
+                tasks.create_task(self._deliveries.run())
                 tasks.create_task(self._observe())
                 tasks.create_task(self._claim_jobs())
         finally:
@@ -118,15 +144,27 @@ class Worker:
     async def drain(self) -> None:
         """Takes no more jobs, and gives those that run a moment to end."""
         self._accepting = False
+        drained = asyncio.ensure_future(self._deliveries.drain(min(5.0, self._settings.grace / 2)))
         if self._running:
             await asyncio.wait([run.task for run in self._running.values()], timeout=min(1.0, self._settings.grace))
+        await drained
 
     def _on_change(self, job: SyncJob) -> None:
         run = self._running.get(job.metadata.uid)
         if run is not None and run.cancellable and job.spec.cancel:
             run.cancellable, run.cancelled = False, True
             run.task.cancel()
-        self._wake.set()
+        if self._consider(job, now()):
+            self._wake.set()
+
+    def _consider(self, job: SyncJob, at: dt.datetime) -> bool:
+        """Whether this worker could take the job; it is among the openings then."""
+        free = is_free(job, self._id, self._roster, at) and job.metadata.uid not in self._running
+        if free:
+            self._openings.offer(job, self._roster.living(), time.monotonic())
+        else:
+            self._openings.withdraw(job)
+        return free
 
     async def _acquire_lease(self) -> None:
         while True:
@@ -137,32 +175,46 @@ class Worker:
                 await asyncio.sleep(2.0)
 
     async def _observe(self) -> None:
-        while True:
-            try:
-                await self._roster.observe()
-                self._wake.set()
-                holders = {job.status.claim.worker for job in self.jobs if job.status.claim}
-                await self._roster.bury_dead(holders)
-            except ApiError as error:
-                log.warning("workers' leases not read", error=str(error))
-            await asyncio.sleep(self._settings.timing.heartbeat / 3)
+        with long_lived("observe") as loop:
+            while True:
+                loop.advance(self._settings.timing.heartbeat)
+                try:
+                    await self._roster.observe()
+                    holders = {job.status.claim.worker for job in self.jobs if job.status.claim}
+                    holders |= self._deliveries.holders()
+                    await self._roster.bury_dead(holders)
+                except ApiError as error:
+                    log.warning("workers' leases not read", error=str(error))
+                await asyncio.sleep(self._settings.timing.heartbeat / 3)
 
     async def _claim_jobs(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_SCAN_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            at = now()
-            free = [job for job in self.jobs if is_free(job, self._id, self._roster, at)]
-            random.shuffle(free)
-            for job in free:
-                if not (self._accepting and self._lease.safe and len(self._running) < self._settings.concurrency):
-                    break
-                if job.metadata.uid not in self._running:
-                    self._start(job)
+        with long_lived("claim") as loop:
+            while True:
+                loop.advance()
+                # What no event tells of: a retry that came due, a worker that died.
+                at = now()
+                for job in self.jobs:
+                    self._consider(job, at)
+                scan = time.monotonic() + _SCAN_SECONDS
+                while (left := scan - time.monotonic()) > 0:
+                    self._wake.clear()
+                    ripe = self._take_openings()
+                    try:
+                        async with asyncio.timeout(left if ripe is None else min(left, ripe)):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        continue
+
+    def _take_openings(self) -> float | None:
+        """Starts as many jobs as there are places; the seconds until there is more to take, None if not foreseen."""
+        at = time.monotonic()
+        while self._accepting and self._lease.safe and len(self._running) < self._settings.concurrency:
+            job = self._openings.take(at)
+            if job is None:
+                ripe = self._openings.next_ripe()
+                return None if ripe is None else ripe - at
+            self._start(job)
+        return None
 
     def _start(self, job: SyncJob) -> None:
         uid = job.metadata.uid
@@ -177,7 +229,6 @@ class Worker:
 
     async def _work(self, job: SyncJob) -> None:
         """Claims a job and runs it. However it goes, the store then knows how the job stands."""
-        await asyncio.sleep(random.uniform(0, _CLAIM_JITTER))  # noqa: S311
         latest = self.jobs.get(job.metadata.namespace, job.metadata.name)
         if latest is None or latest.metadata.uid != job.metadata.uid:
             return
@@ -236,6 +287,10 @@ class Worker:
         for run in self._running.values():
             run.task.cancel()
 
+    async def _stop_all(self) -> None:
+        await self._stop_jobs()
+        await self._deliveries.stop()
+
     async def _end(self) -> None:
         """Hands back what runs, within the grace period, and releases the Lease."""
         self._accepting = False
@@ -247,10 +302,13 @@ class Worker:
                 async with asyncio.timeout(self._settings.grace):
                     for run in runs:
                         await self._hand_back(run.job)
+                    await self._deliveries.hand_back()
             except TimeoutError:
                 log.warning("grace period over, jobs are left to takeover")
+        await self._deliveries.stop()
         await self._lease.release()
         await self._children.close()
+        await self._deliveries.aclose()
         await self._fetcher.aclose()
 
     async def _hand_back(self, job: SyncJob) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from specsync.resources.reasons import Reason
 from specsync.stages.contract import Load, StageError
+from specsync.worker import metrics
 from specsync.worker.wire import HEADER, Answer, Call, Missing, Refused, Reply, decode_reply, encode
 
 log = structlog.get_logger()
@@ -26,6 +27,9 @@ R = TypeVar("R")
 # A child that has grown past this share of its limit, or done this many jobs, is replaced by a fresh one.
 _GROWN = 0.25
 _JOBS = 200
+# What kills its child so many times isn't tried again; seconds before the second try, twice as long before the third.
+_DEATHS = 3
+_AFTER_DEATH = 0.5
 
 
 class _Died(Exception):
@@ -91,6 +95,8 @@ class ChildPool:
                 self._stop_timer(child)
                 if child.process.returncode is None:
                     return child
+                metrics.CHILDREN_DIED.inc()
+                metrics.CHILDREN.dec()
             return await self._start()
         except BaseException:
             self._slots.release()
@@ -106,10 +112,14 @@ class ChildPool:
             loop = asyncio.get_running_loop()
             self._timers[child] = loop.call_later(self._idle_seconds, self._expire, child)
         else:
+            if fit:
+                metrics.CHILDREN_WORN.inc()
             await self._retire(child)
 
     async def _start(self) -> _Child:
         self.started += 1
+        metrics.CHILDREN_STARTED.inc()
+        metrics.CHILDREN.inc()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -126,11 +136,13 @@ class ChildPool:
 
     async def _retire(self, child: _Child) -> None:
         self._stop_timer(child)
+        metrics.CHILDREN.dec()
         await child.kill()
 
     def _expire(self, child: _Child) -> None:
         if child in self._idle:
             self._idle.remove(child)
+            metrics.CHILDREN_IDLE.inc()
             task = asyncio.ensure_future(self._retire(child))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
@@ -160,9 +172,19 @@ class JobEngine:
         """See `stages.contract.Engine`. Cancelled in the middle, the child is killed with the work."""
         child = await self.reserve()
         content: dict[str, bytes] = {}
+        deaths = 0
         while True:
             self._busy = True
-            answer = await self._exchange(child, Call(operation, arguments, content, self._new_job))
+            try:
+                answer = await self._exchange(child, Call(operation, arguments, content, self._new_job))
+            except _Died as death:
+                deaths += 1
+                if deaths == _DEATHS:
+                    raise _exhausted(f"killed its process {deaths} times ({death})") from None
+                # It may have been the machine's memory, or somebody's mistake.
+                await asyncio.sleep(_AFTER_DEATH * deaths)
+                child, content = await self.reserve(), {}
+                continue
             self._busy = self._new_job = False
             match answer:
                 case Answer():
@@ -175,7 +197,7 @@ class JobEngine:
                 case Missing(digest):
                     raise StageError(Reason.INTERNAL_ERROR, f"the child process lacks {digest}", retryable=True)
                 case _ if answer.exhausted:
-                    raise self._exhausted()
+                    raise _exhausted("took too much memory")
                 case _:
                     log.error("document engine failed", operation=operation, error=answer.text)
                     raise StageError(
@@ -192,19 +214,18 @@ class JobEngine:
         try:
             return await child.exchange(call)
         except asyncio.CancelledError:
+            metrics.CHILDREN_KILLED.inc()
             await self.release()  # killed, for it is still at work; another call gets another child
             raise
         except _Died:
             code = await child.process.wait()
+            metrics.CHILDREN_DIED.inc()
             await self.release()
             how = signal.Signals(-code).name if code < 0 else f"exit {code}"
             log.error("child process died", operation=call.operation, how=how)
-            raise self._exhausted(how) from None
+            raise _Died(how) from None
 
-    def _exhausted(self, how: str = "out of memory") -> StageError:
-        return StageError(
-            Reason.RESOURCE_EXHAUSTED,
-            f"working on the document took too much memory or killed its process ({how}); "
-            "is it larger or deeper than it should be?",
-            retryable=how != "out of memory",
-        )
+
+def _exhausted(what: str) -> StageError:
+    text = f"working on the document {what}; is it larger or deeper than it should be?"
+    return StageError(Reason.RESOURCE_EXHAUSTED, text)

@@ -1,4 +1,4 @@
-"""Claims: who works on a job. Each write of a claim's holder is fenced by the job's uid, worker and epoch.
+"""Claims: who works on a job, or sends a delivery. Each write of its holder is fenced by uid, worker and epoch.
 
 A claim is a JSON Patch whose `test` operations make it a compare-and-swap. A holder whose test fails has lost its
 claim and writes nothing more: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html (fencing).
@@ -6,18 +6,22 @@ claim and writes nothing more: https://martin.kleppmann.com/2016/02/08/how-to-do
 
 import asyncio
 import datetime as dt
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 from msgspec.structs import replace
 
 from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
 from specsync.kube.leases import Roster
-from specsync.resources import SyncJob
+from specsync.resources import AlertDelivery, SyncJob
+from specsync.resources.alertdelivery import AlertDeliveryStatus
 from specsync.resources.meta import now, to_wire
 from specsync.resources.syncjob import Claim, SyncJobStatus
+from specsync.worker import metrics
 
 log = structlog.get_logger()
+
+J = TypeVar("J", SyncJob, AlertDelivery)
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0  # seconds between attempts of a request whose outcome is unknown
 
@@ -34,7 +38,7 @@ def is_free(job: SyncJob, worker: str, roster: Roster, at: dt.datetime) -> bool:
     """
     status = job.status
     if status.phase == "Pending":
-        admitted = job.spec.trigger == "Scheduled" or status.admitted_at is not None
+        admitted = job.spec.trigger != "Manual" or status.admitted_at is not None
         due = status.retry_at is None or status.retry_at <= at
         return admitted and due and not job.spec.cancel
     if status.phase == "Running" and status.claim is not None:
@@ -46,12 +50,30 @@ async def claim(client: KubeClient, job: SyncJob, worker: str) -> SyncJob | None
     """Claims a job that is free; None where another was quicker. Raises ApiError where that can't be known."""
     old = job.status.claim
     stamp = now()
-    new = Claim(worker=worker, epoch=(old.epoch if old else 0) + 1, claimed_at=stamp)
+    takeovers = 0
+    if old is not None and job.status.phase == "Running":
+        takeovers = old.takeovers + (old.worker != worker)
+    new = Claim(worker=worker, epoch=(old.epoch if old else 0) + 1, claimed_at=stamp, takeovers=takeovers)
     status = replace(job.status, phase="Running", claim=new, started_at=job.status.started_at or stamp, retry_at=None)
+    claimed = await take(client, job, status, new)
+    if claimed is None:
+        metrics.CLAIM_CONFLICTS.inc()
+        return None
+    metrics.CLAIMS.inc()
+    if job.status.phase == "Running":
+        metrics.TAKEOVERS.inc()
+    return claimed
+
+
+async def take(client: KubeClient, job: J, status: SyncJobStatus | AlertDeliveryStatus, new: Claim) -> J | None:
+    """Writes a status with a new claim in place of the one that is known; None where another was quicker.
+
+    Raises ApiError where that can't be known.
+    """
     tests = [
         _test("/metadata/uid", job.metadata.uid),
         _test("/status/phase", job.status.phase),
-        *_claim_tests(old),
+        *_claim_tests(job.status.claim),
     ]
     try:
         return await _write(client, job, tests, status)
@@ -61,23 +83,25 @@ async def claim(client: KubeClient, job: SyncJob, worker: str) -> SyncJob | None
         if not error.unknown:
             raise
     try:
-        current = await client.get(SyncJob, job.metadata.namespace, job.metadata.name)
+        current = await client.get(type(job), job.metadata.namespace, job.metadata.name)
     except NotFound:
         return None
-    return current if _holds(current, job, new) else None
+    # The phase too: an earlier claim of its own, of the same number, may have ended the job since it was seen.
+    return current if _holds(current, job, new) and current.status.phase == status.phase else None
 
 
-class HeldClaim:
+class Held(Generic[J]):
     """A claim that this worker holds: the job as of the last write, and the only way to write its status."""
 
-    def __init__(self, client: KubeClient, job: SyncJob) -> None:
+    def __init__(self, client: KubeClient, job: J) -> None:
         if job.status.claim is None:
             raise ValueError("the job is not claimed")
         self._client = client
         self._claim = job.status.claim
-        self.job = job
+        self._phase: str = job.status.phase  # of who is at work: Running, Sending
+        self.job: J = job
 
-    async def write(self, status: SyncJobStatus) -> None:
+    async def write(self, status: SyncJobStatus | AlertDeliveryStatus) -> None:
         """Replaces the status as a whole, fenced, and again until it is known to have been done or refused.
 
         Raises ClaimLost; ApiError where the server refuses the status itself.
@@ -85,7 +109,7 @@ class HeldClaim:
         # The phase too: a write that was given up, and is late, must not wake a job that was ended since.
         tests = [
             _test("/metadata/uid", self.job.metadata.uid),
-            _test("/status/phase", "Running"),
+            _test("/status/phase", self._phase),
             *_claim_tests(self._claim),
         ]
         pause = _FIRST_PAUSE
@@ -97,7 +121,7 @@ class HeldClaim:
                 current = await self._latest()
                 if current is None or not _holds(current, self.job, self._claim):
                     raise ClaimLost from error
-                if current.status.phase == "Running":
+                if current.status.phase == self._phase:
                     raise
                 # The end was written by an attempt whose answer was lost.
                 self.job = current
@@ -112,12 +136,12 @@ class HeldClaim:
             else:
                 return
 
-    async def _latest(self) -> SyncJob | None:
+    async def _latest(self) -> J | None:
         """What the server holds, as soon as it says so; None where the job is gone."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                return await self._client.get(SyncJob, self.job.metadata.namespace, self.job.metadata.name)
+                return await self._client.get(type(self.job), self.job.metadata.namespace, self.job.metadata.name)
             except NotFound:
                 return None
             except ApiError as error:
@@ -127,7 +151,10 @@ class HeldClaim:
                 pause = min(pause * 2, _LAST_PAUSE)
 
 
-def _holds(current: SyncJob, job: SyncJob, claim: Claim) -> bool:
+HeldClaim = Held[SyncJob]
+
+
+def _holds(current: J, job: J, claim: Claim) -> bool:
     """Whether `current`, the latest version of `job`, still bears that very claim."""
     theirs = current.status.claim
     same = theirs is not None and (theirs.worker, theirs.epoch) == (claim.worker, claim.epoch)
@@ -144,6 +171,8 @@ def _test(path: str, value: Any) -> dict[str, Any]:
     return {"op": "test", "path": path, "value": value}
 
 
-async def _write(client: KubeClient, job: SyncJob, tests: list[dict[str, Any]], status: SyncJobStatus) -> SyncJob:
+async def _write(
+    client: KubeClient, job: J, tests: list[dict[str, Any]], status: SyncJobStatus | AlertDeliveryStatus
+) -> J:
     patch = [*tests, {"op": "add", "path": "/status", "value": to_wire(status)}]
-    return await client.patch(SyncJob, job.metadata.namespace, job.metadata.name, patch, subresource="status")
+    return await client.patch(type(job), job.metadata.namespace, job.metadata.name, patch, subresource="status")

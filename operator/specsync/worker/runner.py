@@ -3,30 +3,34 @@
 import asyncio
 import datetime as dt
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 from msgspec.structs import replace
+from structlog.contextvars import bound_contextvars
 
-from specsync.blobs.store import BlobStore
+from specsync.blobs.store import BlobStore, BlobStoreError
 from specsync.fetching.client import Fetcher
 from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.resources import Dependency, SyncJob
 from specsync.resources.dependency import SyncError
 from specsync.resources.jobstatus import finished_status, skipped_rest
-from specsync.resources.meta import now
+from specsync.resources.meta import FrozenStruct, now
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import Base, StageName, SyncJobStatus
-from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult, record_of
+from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult, begun_record, record_of
 from specsync.stages.pipeline import PIPELINE
+from specsync.worker import metrics
 from specsync.worker.children import ChildPool, JobEngine
 from specsync.worker.claims import ClaimLost, HeldClaim
 
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 5
+MAX_TAKEOVERS = 5  # from dead workers, without a stage that was completed in between
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0  # seconds
 _NEED_CHILD = ("parse", "normalize", "diff")
 
@@ -43,6 +47,7 @@ class Workshop:
     user_agent: str
     max_document_bytes: int
     pause: Callable[[str], None]  # a hook for fault tests, called at named points; does nothing otherwise
+    dashboard_url: str = ""
 
 
 async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
@@ -52,16 +57,15 @@ async def run_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
     Raises ApiError where the API server refuses to take down how it went.
     """
     held = HeldClaim(workshop.client, job)
-    say = log.bind(job=f"{job.metadata.namespace}/{job.metadata.name}", epoch=_epoch(job))
-    try:
-        async with workshop.children.for_job() as engine:
-            await _run_stages(workshop, held, engine)
-    except ClaimLost:
-        say.warning("claim lost, job dropped")
-        return None
-    status = held.job.status
-    event = "job ended" if held.job.finished else "attempt failed, another follows"
-    say.info(event, phase=status.phase, result=status.result, reason=status.error and status.error.reason)
+    with bound_contextvars(**_named(job)):
+        try:
+            async with workshop.children.for_job() as engine:
+                await _run_stages(workshop, held, engine)
+        except ClaimLost:
+            metrics.CLAIMS_LOST.inc()
+            log.warning("claim lost, job dropped")
+            return None
+        _report(held.job)
     return held.job
 
 
@@ -72,6 +76,8 @@ async def cancel_job(workshop: Workshop, job: SyncJob) -> SyncJob | None:
         await held.write(finished_status(job.status, "Cancelled", Reason.CANCELLED, "cancelled by spec.cancel", now()))
     except ClaimLost:
         return None
+    with bound_contextvars(**_named(job)):
+        _report(held.job)
     return held.job
 
 
@@ -89,8 +95,9 @@ async def hand_back(workshop: Workshop, job: SyncJob) -> None:
 
 async def _run_stages(workshop: Workshop, held: HeldClaim, engine: JobEngine) -> None:
     """Runs what is not recorded yet, up to the job's end; an error that ends the attempt is recorded too."""
-    at = PIPELINE[0].name
+    at = next(stage.name for stage in PIPELINE if held.job.status.record(stage.name) is None)
     try:
+        _check_takeovers(held.job)
         dependency = await _dependency(workshop.client, held.job)
         held.job = replace(held.job, status=_with_base(held.job.status, dependency))
         while not held.job.finished:
@@ -104,7 +111,7 @@ async def _run_stages(workshop: Workshop, held: HeldClaim, engine: JobEngine) ->
     except StageError as error:
         await held.write(_failed(held.job, at, error))
     except ApiError as error:
-        log.error("status refused", job=held.job.metadata.name, stage=at, error=str(error))
+        log.error("status refused", stage=at, error=str(error))
         text = f"the Kubernetes API server did not take the record of the {at} stage: {error}"
         await held.write(_failed(held.job, at, StageError(Reason.API_ERROR, text)))
 
@@ -113,15 +120,27 @@ async def _run_and_record(
     workshop: Workshop, held: HeldClaim, dependency: Dependency, engine: JobEngine, stage: Stage
 ) -> None:
     """One stage and its checkpoint. The last record and the job's end are one write; so is all of an unchanged sync."""
-    status = held.job.status
     _check_deadline(held.job)
-    started = now()
+    started, clock = now(), time.monotonic()
     workshop.pause(f"before-{stage.name}")
-    result = await _run_stage(workshop, held.job, dependency, engine, stage)
+    try:
+        result = await _run_stage(workshop, held, dependency, engine, stage)
+    except StageError as error:
+        metrics.stages(stage.name, "Failed", error.reason).inc()
+        log.warning(
+            "stage failed", stage=stage.name, seconds=_since(clock), reason=error.reason.value, error=error.message
+        )
+        raise
+    metrics.stages(stage.name, "Succeeded", "").inc()
+    metrics.stage_durations(stage.name).observe(time.monotonic() - clock)
+    said = {"message": result.message} if result.message else {}
+    log.info("stage done", stage=stage.name, seconds=_since(clock), **said)
     workshop.pause(f"after-{stage.name}")
+    status = held.job.status
     records = [record for record in status.stages if record.name != stage.name]
     records.append(record_of(stage.name, result, started, now()))
-    status = replace(status, stage=stage.name, stages=records)
+    claim = status.claim and replace(status.claim, takeovers=0)
+    status = replace(status, claim=claim, stage=stage.name, stages=records)
     if result.ends is None:
         await held.write(status)
         workshop.pause(f"recorded-{stage.name}")
@@ -132,9 +151,17 @@ async def _run_and_record(
 
 
 async def _run_stage(
-    workshop: Workshop, job: SyncJob, dependency: Dependency, engine: JobEngine, stage: Stage
+    workshop: Workshop, held: HeldClaim, dependency: Dependency, engine: JobEngine, stage: Stage
 ) -> StageResult:
     """One stage within its deadline, its errors as StageError."""
+
+    async def checkpoint(output: FrozenStruct) -> None:
+        status = held.job.status
+        records = [record for record in status.stages if record.name != stage.name]
+        records.append(begun_record(stage.name, output, now()))
+        await held.write(replace(status, stage=stage.name, stages=records))
+        workshop.pause(f"begun-{stage.name}")
+
     context = StageContext(
         client=workshop.client,
         blobs=workshop.blobs,
@@ -143,8 +170,10 @@ async def _run_stage(
         events=workshop.events,
         user_agent=workshop.user_agent,
         max_document_bytes=workshop.max_document_bytes,
-        job=job,
+        job=held.job,
         dependency=dependency,
+        checkpoint=checkpoint,
+        dashboard_url=workshop.dashboard_url,
     )
     try:
         if stage.name in _NEED_CHILD:
@@ -156,12 +185,14 @@ async def _run_stage(
         raise StageError(Reason.STAGE_TIMEOUT, text, retryable=True) from None
     except (StageError, BaseMoved, ClaimLost):
         raise
+    except BlobStoreError as error:
+        raise StageError(error.reason, str(error), retryable=error.retryable) from None
     except ApiError as error:
         retryable = error.unknown or isinstance(error, Conflict | NotFound)
         text = f"the Kubernetes API server did not carry out a request of the {stage.name} stage: {error}"
         raise StageError(Reason.API_ERROR, text, retryable=retryable, retry_after=error.retry_after) from error
     except Exception as error:
-        log.exception("stage failed unexpectedly", stage=stage.name, job=job.metadata.name)
+        log.exception("stage failed unexpectedly", stage=stage.name)
         text = f"the {stage.name} stage failed ({type(error).__name__}); the operator's log says more. Please report it"
         raise StageError(Reason.INTERNAL_ERROR, text, retryable=True) from error
 
@@ -195,6 +226,14 @@ def _rebased(status: SyncJobStatus, dependency: Dependency) -> SyncJobStatus:
     return replace(status, base=Base(snapshot=current.snapshot, digest=current.digest), stages=records)
 
 
+def _check_takeovers(job: SyncJob) -> None:
+    """A job that takes its worker along must not go on to kill them all."""
+    deaths = job.status.claim.takeovers if job.status.claim else 0
+    if deaths > MAX_TAKEOVERS:
+        text = f"{deaths} workers in a row died in the same stage of this job: look at how they ended; please report it"
+        raise StageError(Reason.WORKERS_DIED, text)
+
+
 def _check_deadline(job: SyncJob) -> None:
     started, limit = job.status.started_at, job.spec.active_deadline_seconds
     if started is not None and now() - started > dt.timedelta(seconds=limit):
@@ -223,7 +262,8 @@ def _failed(job: SyncJob, stage: StageName, error: StageError) -> SyncJobStatus:
 def _summary(status: SyncJobStatus) -> str:
     match status.result:
         case "Baseline":
-            return "the first snapshot was taken"
+            why = next((r.message for r in status.stages if r.diff is not None and r.message), None)
+            return why or "the first snapshot was taken"
         case "Unchanged":
             return "the contract is unchanged"
         case _:
@@ -231,5 +271,28 @@ def _summary(status: SyncJobStatus) -> str:
             return f"{diff.breaking} breaking, {diff.risky} risky, {diff.safe} safe changes" if diff else "changed"
 
 
-def _epoch(job: SyncJob) -> int:
-    return job.status.claim.epoch if job.status.claim else 0
+def _named(job: SyncJob) -> dict[str, object]:
+    """What each line of the log says of the job that it is about."""
+    meta, claim = job.metadata, job.status.claim
+    return {
+        "job": f"{meta.namespace}/{meta.name}",
+        "dependency": f"{meta.namespace}/{job.spec.target.name}",
+        "epoch": claim.epoch if claim else 0,
+        "worker": claim.worker if claim else "",
+    }
+
+
+def _report(job: SyncJob) -> None:
+    """How the attempt went: a line of the log, and a count."""
+    status = job.status
+    reason = status.error.reason if status.error else ""
+    metrics.attempts(status.phase, status.result or "", reason).inc()
+    said = {"phase": status.phase, "result": status.result, "reason": reason, "retry_at": status.retry_at}
+    log.info(
+        "job ended" if job.finished else "attempt failed, another follows",
+        **{name: str(value) for name, value in said.items() if value},
+    )
+
+
+def _since(clock: float) -> float:
+    return round(time.monotonic() - clock, 3)

@@ -121,11 +121,16 @@ def _schemas() -> dict[str, Pair]:
         ("dependent-schema", OBJECT, "dependentSchemas", {"a": {"required": ["b"]}}),
         ("pattern-property", OBJECT, "patternProperties", {"^x": TEXT}),
         ("items", {"type": "array"}, "items", TEXT),
-        ("additional-properties", OBJECT, "additionalProperties", False),
+        ("additional-properties", OBJECT, "additionalProperties", TEXT),
         ("not", OBJECT, "not", {"required": ["a"]}),
     ):
         for action, pair in _toggled(base, keyword, value).items():
             pairs[f"{name}-{action}"] = pair
+    for keyword, name in (
+        ("additionalProperties", "additional-properties"),
+        ("unevaluatedProperties", "unevaluated-properties"),
+    ):
+        pairs[f"{name}-opened"] = ({**OBJECT, keyword: False}, OBJECT)
     alternatives = [{"title": "A", **OBJECT, "properties": {"a": TEXT}}, {"title": "B", **LIST}]
     for keyword, name in (("oneOf", "one-of"), ("anyOf", "any-of")):
         pairs[f"{name}-introduced"], pairs[f"{name}-dropped"] = (

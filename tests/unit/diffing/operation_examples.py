@@ -124,6 +124,16 @@ def _sends_body(*, required: bool = False) -> Tree:
     return _called(requestBody={"required": required, "content": {"application/json": {"schema": OBJECT}}})
 
 
+def _answered(name: str = "", *, required: bool = False) -> Tree:
+    headers = {name: {"required": required, "schema": TEXT}} if name else {}
+    return _called(responses={"200": {"description": "", "headers": headers}})
+
+
+def _header(**header: Any) -> Tree:
+    responses = {"200": {"description": "", "headers": {"X-Rate": header}}}
+    return document({"/pets": {"get": {"responses": responses}}})
+
+
 _TWO_ANSWERS = {"responses": {"204": {"description": ""}, "410": {"description": "unsubscribes"}}}
 _ONE_ANSWER = {"responses": {"204": {"description": ""}}}
 _TWO_WEBHOOKS = document(webhooks={"sold": {"post": OK, "put": OK}})
@@ -155,13 +165,13 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "api-operation-id-added": (_PLAIN, _operation(operationId="a")),
     "api-tag-removed": (_operation(tags=["a"]), _PLAIN),
     "api-tag-added": (_PLAIN, _operation(tags=["a"])),
-    "api-security-added": (_PLAIN, _operation(security=_READ)),
+    "api-security-added": (_operation(security=_READ), _operation(security=[*_READ, {"Key": []}])),
     "api-security-removed": (_operation(security=_READ), _PLAIN),
-    "api-security-scope-added": (_operation(security=_READ), _operation(security=_BOTH)),
+    "api-security-scope-added": (_operation(security=[{}, *_READ]), _operation(security=[{}, *_BOTH])),
     "api-security-scope-removed": (_operation(security=_BOTH), _operation(security=_READ)),
-    "api-global-security-added": (document(), document(security=_READ)),
+    "api-global-security-added": (document(security=_READ), document(security=[*_READ, {"Key": []}])),
     "api-global-security-removed": (document(security=_READ), document()),
-    "api-global-security-scope-added": (document(security=_READ), document(security=_BOTH)),
+    "api-global-security-scope-added": (document(security=[{}, *_READ]), document(security=[{}, *_BOTH])),
     "api-global-security-scope-removed": (document(security=_BOTH), document(security=_READ)),
     "api-security-component-added": (_scheme(), _scheme(type="http", scheme="basic")),
     "api-security-component-removed": (_scheme(type="http", scheme="basic"), _scheme()),
@@ -228,6 +238,10 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "request-parameter-content-changed": (_sent(schema=TEXT), _sent(content={"application/json": {"schema": TEXT}})),
     "request-parameter-media-type-removed": (_sent(content={"text/csv": {}, "a/b": {}}), _sent(content={"a/b": {}})),
     "request-parameter-media-type-added": (_sent(content={"a/b": {}}), _sent(content={"text/csv": {}, "a/b": {}})),
+    "response-header-content-changed": (
+        _header(schema=TEXT),
+        _header(content={"application/json": {"schema": TEXT}}),
+    ),
     "request-body-encoding-changed": (_form(), _form(file={"contentType": "image/png"})),
     "response-body-encoding-changed": (_mixed(), _mixed(file={"contentType": "image/png"})),
     "response-success-range-added": (_statuses("404"), _statuses("404", "2XX")),
@@ -267,6 +281,11 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "callback-response-status-added": (_called(**_ONE_ANSWER), _called(**_TWO_ANSWERS)),
     "callback-response-status-removed": (_called(**_TWO_ANSWERS), _called(**_ONE_ANSWER)),
     "api-version-changed": (document(api_version="1.0"), document(api_version="1.1")),
+    "callback-response-header-removed": (_answered("X-Seen"), _answered()),
+    "callback-optional-response-header-added": (_answered(), _answered("X-Seen")),
+    "callback-required-response-header-added": (_answered(), _answered("X-Seen", required=True)),
+    "callback-response-header-became-required": (_answered("X-Seen"), _answered("x-seen", required=True)),
+    "callback-response-header-became-optional": (_answered("X-Seen", required=True), _answered("X-Seen")),
     "endpoint-callback-added": (_PLAIN, _operation(callbacks=_CALLBACK)),
     "endpoint-callback-removed": (_operation(callbacks=_CALLBACK), _PLAIN),
     "request-parameter-default-value-added": (with_parameter(TEXT), with_parameter({**TEXT, "default": "a"})),

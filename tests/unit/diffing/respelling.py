@@ -173,7 +173,7 @@ def extract_components(tree: Tree, chance: random.Random) -> Tree:
         room = _ROOMS.get(kind)
         if room is None or "$ref" in node or chance.random() > 0.1:
             return node
-        name = f"Extracted{len(added[room])}"
+        name = f"Extracted{len(tree.get('components', {}).get(room, {})) + len(added[room])}"
         added[room][name] = node
         return {"$ref": f"#/components/{room}/{name}"}
 

@@ -147,3 +147,41 @@ def test_preview_of_a_callback_makes_no_events() -> None:
         callback = tree["paths"]["/subscribe"]["post"]["callbacks"]["onSale"]
         callback[EXPRESSION]["post"]["x-stability-level"] = "alpha"
     assert ids(old, new) == []
+
+
+@pytest.mark.parametrize("where", ["webhook", "callback"])
+def test_headers_of_an_answer_are_judged_as_what_is_sent(where: str) -> None:
+    def api(schema: Tree) -> Tree:
+        responses = {"200": {"description": "", "headers": {"X-Seen": {"schema": schema}}}}
+        post = {"post": {"responses": responses}}
+        if where == "webhook":
+            return document(webhooks={"sold": post})
+        return document({"/subscribe": {"post": {"callbacks": {"onSale": {EXPRESSION: post}}, "responses": {}}}})
+
+    event = only(api({**TEXT, "maxLength": 9}), api({**TEXT, "maxLength": 5}))
+    assert (event.id, event.severity) == ("request-parameter-max-length-decreased", "breaking")
+    assert event.summary.endswith(": response 200 header `X-Seen`: maxLength decreased from 9 to 5")
+    assert found(api({**TEXT, "maxLength": 5}), api({**TEXT, "maxLength": 9})) == [
+        ("request-parameter-max-length-increased", "safe")
+    ]
+
+
+def test_parameter_of_a_call_is_compared_by_its_content_too() -> None:
+    def api(schema: Tree) -> Tree:
+        parameter = {"name": "X-Sale", "in": "header", **json_of(schema)}
+        return document(webhooks={"sold": {"post": {"parameters": [parameter], "responses": {}}}})
+
+    event = only(api(TEXT), api({"type": "boolean"}))
+    assert (event.id, event.severity) == ("response-header-type-changed", "breaking")
+    assert event.summary == "webhook sold, POST: header parameter `X-Sale`: type changed from string to boolean"
+
+
+def test_callbacks_of_callbacks_are_named_where_they_come_and_go() -> None:
+    def api(*names: str) -> Tree:
+        nested: Tree = {name: {"{$response.body#/url}": {"post": {"responses": {}}}} for name in names}
+        callbacks = {"onSale": {EXPRESSION: {"post": {"callbacks": nested, "responses": {}}}}}
+        return document({"/subscribe": {"post": {"callbacks": callbacks, "responses": {}}}})
+
+    event = only(api("seen", "gone"), api("seen"))
+    assert (event.id, event.severity) == ("endpoint-callback-removed", "risky")
+    assert event.summary == f"{CALLED}: callback gone removed"

@@ -87,7 +87,7 @@ def test_fingerprints_do_not_depend_on_texts_order_or_names_of_path_parameters()
 
 def test_fingerprints_are_the_same_on_every_machine() -> None:
     comparison = compared(api(pet("cat", "dog"), operations=1), api(pet("cat"), operations=1))
-    assert fingerprints(comparison) == ["0c5a1c265b1b2238", "f97ab98a0939dbfc"]
+    assert fingerprints(comparison) == ["8b565774c1d511fa", "a4af68b88d1daba0"]
 
 
 def test_other_changes_have_other_fingerprints() -> None:
@@ -115,3 +115,69 @@ def test_media_types_that_share_a_schema_make_one_event() -> None:
         )
 
     assert [event.id for event in compared(api_of(3), api_of(2)).events] == ["response-body-min-items-decreased"]
+
+
+def test_body_that_is_offered_as_json_and_yaml_changes_once() -> None:
+    def api_of(limit: int, count: int) -> Tree:
+        schema = {"type": "object", "properties": {"kind": {"type": "string", "maxLength": limit}}}
+        content = {name: {"schema": schema} for name in ("application/json", "application/yaml", "text/xml")[:count]}
+        body = {"content": content}
+        return document({"/pets": {"post": {"requestBody": body, "responses": {"200": {"description": "", **body}}}}})
+
+    one, all_ = compared(api_of(5, 1), api_of(3, 1)), compared(api_of(5, 3), api_of(3, 3))
+    assert fingerprints(one) == fingerprints(all_)
+    assert [event.summary for event in all_.events] == [
+        "request property `kind`: maxLength decreased from 5 to 3",
+    ]
+    assert [event.id for event in compared(api_of(3, 3), api_of(5, 3)).events] == [
+        "response-property-max-length-increased",
+        "request-property-max-length-increased",
+    ]
+
+
+def test_media_types_that_change_otherwise_are_told_apart() -> None:
+    def api_of(json: str, form: str) -> Tree:
+        names = {"application/json": json, "application/x-www-form-urlencoded": form}
+        content = {name: {"schema": {"properties": {"a": {"type": kind}}}} for name, kind in names.items()}
+        return document({"/pets": {"post": {"requestBody": {"content": content}, "responses": {}}}})
+
+    events = compared(api_of("string", "integer"), api_of("integer", "string")).events
+    assert [(event.id, event.severity) for event in events] == [
+        ("request-property-type-changed", "breaking"),
+        ("request-property-type-compatible", "safe"),
+    ]
+
+
+def test_sentences_hold_no_control_characters() -> None:
+    def api_of(limit: int) -> Tree:
+        name = "A/\u202e B\x1b[2J"
+        parameter = {"name": "q\x1b]0;title\x07", "in": "query", "schema": {"type": "string", "maxLength": limit}}
+        schema = {"properties": {"k\n": {"type": "string", "enum": ["a", "b\x1b[31m"][: limit - 4]}}}
+        response = {
+            "description": "",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A~1\u202e B\x1b[2J"}}},
+        }
+        return document(
+            {"/pets": {"get": {"parameters": [parameter], "responses": {"200": response}}}},
+            components={"schemas": {name: schema}},
+        )
+
+    comparison = compared(api_of(6), api_of(5))
+    texts = [*(event.summary for event in comparison.events), *(cause.summary for cause in comparison.causes)]
+    assert all(text.isprintable() for text in texts), texts
+    assert "schema A/ B, k: enum value b removed" in texts
+    assert "query parameter `q`: maxLength decreased from 6 to 5" in texts
+
+
+def test_cause_is_called_as_people_read_it() -> None:
+    def api_of(kind: str) -> Tree:
+        part = {"properties": {"type": {"type": "string", "enum": [kind, "c"]}, "a/b": {"items": {"const": kind}}}}
+        pet = {"allOf": [{"type": "object", "required": ["x"]}, {"pattern": "a"}, part]}
+        response = {"description": "", "content": {"application/json": {"schema": {"$ref": PET}}}}
+        return document({"/pets": {"get": {"responses": {"200": response}}}}, components={"schemas": {"Pet": pet}})
+
+    causes = {cause.summary for cause in compared(api_of("a"), api_of("b")).causes}
+    assert causes == {
+        "schema Pet, a/b.items: const changed from a to b",
+        "schema Pet, type: enum value b added (and 1 more)",
+    }

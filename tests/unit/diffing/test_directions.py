@@ -40,7 +40,7 @@ NARROWINGS: list[tuple[Tree, Tree]] = [
     ),
     ({"type": "object", "properties": {"a": TEXT}}, {"type": "object", "properties": {"a": TEXT}, "required": ["a"]}),
     ({"type": "object"}, {"type": "object", "required": ["a"]}),
-    ({"type": "object"}, {"type": "object", "additionalProperties": False}),
+    ({"type": "object"}, {"type": "object", "additionalProperties": TEXT}),
     ({"type": "array"}, {"type": "array", "items": TEXT}),
     ({"type": "array", "items": {"maxLength": 9}}, {"type": "array", "items": {"maxLength": 5}}),
     ({"additionalProperties": {"maxLength": 9}}, {"additionalProperties": {"maxLength": 5}}),
@@ -158,3 +158,45 @@ def test_previews_make_no_events() -> None:
 
     assert ids(api("200"), api("201")) == []
     assert ids(api("200"), document()) == []
+
+
+READ: Tree = {"OAuth": ["read"]}
+WRITE: Tree = {"OAuth": ["read", "write"]}
+KEY: Tree = {"Key": []}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([], [KEY], "breaking"),
+        ([{}], [KEY], "breaking"),
+        ([{}, KEY], [KEY], "breaking"),
+        ([KEY], [{}, KEY], "none"),
+        ([KEY], [], "safe"),
+        ([KEY], [KEY, READ], "safe"),
+        ([KEY, READ], [KEY], "risky"),
+        ([READ], [WRITE], "risky"),
+        ([WRITE], [READ], "safe"),
+        ([KEY], [READ], "risky"),
+    ],
+)
+@pytest.mark.parametrize("is_global", [False, True])
+def test_security_that_shuts_somebody_out_is_not_safe(
+    before: list[Tree], after: list[Tree], expected: str, is_global: bool
+) -> None:
+    def api(security: list[Tree]) -> Tree:
+        if is_global:
+            return document({"/a": {"get": {"responses": {}}}}, security=security)
+        return document({"/a": {"get": {"security": security, "responses": {}}}})
+
+    assert worst(api(before), api(after)) in (expected, "safe" if expected == "none" and is_global else expected)
+
+
+def test_operation_without_security_has_that_of_the_document() -> None:
+    def api(security: list[Tree] | None) -> Tree:
+        operation = {"responses": {}} if security is None else {"security": security, "responses": {}}
+        return document({"/a": {"get": operation}}, security=[KEY])
+
+    assert worst(api([]), api(None)) == "breaking"
+    assert worst(api(None), api([])) == "safe"
+    assert worst(api([KEY]), api(None)) == worst(api(None), api([KEY])) == "none"

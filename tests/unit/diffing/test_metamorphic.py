@@ -30,12 +30,7 @@ needs_data = pytest.mark.skipif(
 DOCUMENTS = ("box-0", "plaid-1", "github-19.0.0")
 PAIRS = ("box-120--box-0", "plaid-1--plaid-0", "plaid-60--plaid-0", "github-19.0.0--github-23.0.2")
 
-OPEN = {
-    (
-        "extract_components",
-        "github-19.0.0",
-    ): "a header Content-Type isn't compared: api-schema-removed",
-}
+OPEN: dict[tuple[str, str], str] = {}
 """What still makes events, and why."""
 
 
@@ -99,14 +94,18 @@ then inlined isn't recognized: nothing refers to it any more, and its own refere
 
 
 @needs_data
-def test_real_document_written_otherwise_in_many_ways_at_once() -> None:
-    chance = random.Random(2)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_real_document_written_otherwise_in_many_ways_at_once(seed: int) -> None:
+    chance = random.Random(seed)
     tree = tree_of("box-0")
     for change in chance.sample(CALM, len(CALM)):
         tree = change(tree, chance)
     other = canonical_with(tree)
     assert summaries(canonical_of("box-0"), other) == []
-    assert summaries(other, canonical_of("box-0")) == []
+    text = json.dumps(tree)  # a component that was extracted, and then written out wherever it was used, is gone indeed
+    unused = {name for name in tree["components"]["schemas"] if f'"#/components/schemas/{name}"' not in text}
+    left = {f"api-schema-removed: schema {name} removed" for name in unused}
+    assert set(summaries(other, canonical_of("box-0"))) <= left
 
 
 def api(schemas: list[Any]) -> Tree:

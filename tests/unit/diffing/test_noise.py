@@ -245,3 +245,52 @@ def test_yaml_and_json_of_one_document_are_one() -> None:
     assert (
         compare(normalize(load(json.dumps(tree).encode())), normalize(load(yaml.safe_dump(tree).encode()))).events == []
     )
+
+
+def test_null_beside_a_reference_in_a_branch_of_all_of_is_seen() -> None:
+    def api(part: Tree) -> Tree:
+        schema = {"type": "object", "properties": {"a": {"allOf": [part, {"description": "x"}]}}}
+        return with_response(schema, components={"schemas": {"Name": {"type": "string"}}})
+
+    reference = {"$ref": "#/components/schemas/Name"}
+    spelled = {"anyOf": [reference, {"type": "null"}]}
+    assert ids(api({**reference, "nullable": True}), api({"type": ["string", "null"]})) == []
+    assert ids(api(spelled), api({"type": ["string", "null"]})) == []
+    assert ids(api(reference), api({**reference, "nullable": True})) == ["response-property-became-nullable"]
+
+
+def test_enum_whose_values_are_written_one_by_one() -> None:
+    values = [{"const": "a", "title": "First"}, {"type": "string", "enum": ["b"]}]
+    for keyword in ("oneOf", "anyOf"):
+        for place in (with_request, with_response):
+            old, new = place({"type": "string", "enum": ["a", "b"]}), place({keyword: values})
+            assert ids(old, new) == ids(new, old) == []
+    assert ids(with_request({"enum": ["a", "b"]}), with_request({"oneOf": values[:1]})) == [
+        "request-body-enum-value-removed"
+    ]
+
+
+def test_discriminator_that_is_mapped_to_the_same_schema() -> None:
+    def api(second: str, *targets: str) -> Tree:
+        alternatives = [{"$ref": f"#/components/schemas/{name}"} for name in ("Cat", second)]
+        mapping = dict(zip(("cat", "dog"), targets, strict=True))
+        schema = {"oneOf": alternatives, "discriminator": {"propertyName": "kind", "mapping": mapping}}
+        kinds = {"Cat": {"type": "object"}, second: {"type": "object", "properties": {"barks": {"type": "boolean"}}}}
+        return with_response(schema, components={"schemas": kinds})
+
+    old = api("Dog", "#/components/schemas/Cat", "#/components/schemas/Dog")
+    assert ids(old, api("Dog", "Cat", "Dog")) == []
+    assert ids(old, api("Hound", "#/components/schemas/Cat", "#/components/schemas/Hound")) == []
+    swapped = api("Dog", "#/components/schemas/Dog", "#/components/schemas/Cat")
+    assert set(ids(old, swapped)) == {"response-body-discriminator-mapping-changed"}
+
+
+def test_bytes_in_the_spelling_of_each_version() -> None:
+    for place in (with_request, with_response):
+        old = place({"type": "string", "format": "byte"}, version="3.0.3")
+        new = place({"type": "string", "contentEncoding": "base64"})
+        assert ids(old, new) == ids(new, old) == []
+        old = place({"type": "string", "format": "binary"}, version="3.0.3")
+        new = place({"type": "string", "contentMediaType": "application/octet-stream"})
+        assert ids(old, new) == ids(new, old) == []
+    assert ids(with_response({"type": "string", "format": "byte"}), with_response({"contentEncoding": "base16"})) != []

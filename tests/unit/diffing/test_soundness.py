@@ -268,9 +268,62 @@ COUNTEREXAMPLES: list[tuple[str, str, Any, Any, Any]] = [
         {"additionalProperties": {"type": "object"}, "patternProperties": {"^a": TEXT}},
         {"a": "a"},
     ),
+    (
+        "D34",
+        "request",
+        {"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {**OBJECT, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {"a": "x"},
+    ),
     ("D27", "request", {"type": "boolean"}, {"type": "boolean", "enum": [1, "a"]}, True),
 ]
 """What these tests have found."""
+SAME: list[tuple[str, Any, Any]] = [
+    ("D29", {"type": ["integer", "string"]}, {"oneOf": [TEXT, INTEGER]}),
+    ("D29", {"type": ["integer", "string"], "maxLength": 3}, {"anyOf": [{**TEXT, "maxLength": 3}, INTEGER]}),
+    ("D29", {"type": ["integer", "string"], "maximum": 3}, {"anyOf": [TEXT, {**INTEGER, "maximum": 3}]}),
+    ("D29", {"type": ["integer", "string", "null"]}, {"oneOf": [TEXT, INTEGER, {"type": "null"}]}),
+    ("D30", {**TEXT, "enum": ["a"]}, {"enum": ["a"]}),
+    ("D30", {**INTEGER, "enum": [1, 2]}, {"enum": [1, 2]}),
+    ("D31", {"type": "array", "items": TEXT}, {"type": "array", "items": TEXT, "prefixItems": [TEXT]}),
+    ("D32", TEXT, {**TEXT, "pattern": ".*"}),
+    ("D32", INTEGER, {**INTEGER, "multipleOf": 1}),
+    ("D32", INTEGER, {"type": "number", "multipleOf": 1}),
+    ("D32", {"type": "array"}, {"type": "array", "contains": TEXT, "minContains": 0}),
+]
+"""Two spellings of one thing."""
+HARMLESS: list[tuple[str, str, Any, Any]] = [
+    ("D30", "request", {"const": 1}, INTEGER),
+    ("D30", "request", {"enum": ["a"]}, TEXT),
+    ("D30", "request", {**TEXT, "enum": ["a"]}, {**TEXT, "minLength": 1}),
+    ("D31", "request", {"type": "array", "prefixItems": [TEXT]}, {"type": "array"}),
+    ("D31", "response", {"type": "array"}, {"type": "array", "prefixItems": [TEXT]}),
+    ("D31", "request", {"items": {"type": "number"}, "prefixItems": [INTEGER]}, {"items": {"type": "number"}}),
+    ("D33", "response", {"type": "object", "additionalProperties": False}, {"type": "object"}),
+    ("D33", "response", {"type": "object", "unevaluatedProperties": False}, {"type": "object"}),
+]
+"""Changes by which nothing is refused that was accepted."""
+
+
+@pytest.mark.parametrize("place", ["request", "response"])
+@pytest.mark.parametrize(("old", "new"), [pytest.param(*pair, id=number) for number, *pair in SAME])
+def test_two_spellings_make_no_event(place: str, old: Any, new: Any) -> None:
+    assert events_of(place, old, new) == []
+    assert events_of(place, new, old) == []
+
+
+@pytest.mark.parametrize(("place", "old", "new"), [pytest.param(*pair, id=number) for number, *pair in HARMLESS])
+def test_harmless_change_is_safe(place: str, old: Any, new: Any) -> None:
+    events = events_of(place, old, new)
+    assert events
+    assert is_safe(events)
+
+
+def test_null_that_no_alternative_accepts_is_not_accepted() -> None:  # D28
+    events = events_of("response", INTEGER, {"type": ["string", "null"], "anyOf": [False, False]})
+    assert "response-body-became-nullable" not in {event.id for event in events}
+
+
 OPEN: frozenset[str] = frozenset()
 """Those that are still judged wrongly."""
 

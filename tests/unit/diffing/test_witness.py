@@ -103,6 +103,8 @@ def test_request_and_the_reverse_as_a_response(rule: str, old: Any, new: Any, va
     assert (witness.value, witness.accepted_by, witness.place) == (value, "old", "request body")
     assert Judge(old, "request").may_send(value) or rule == "request-body-additional-properties-added"
     assert Judge(new, "request").refuses(value)
+    if rule == "request-body-additional-properties-added":
+        return  # who receives a response ignores what he doesn't know
     before, after = canonical(with_response(new)), canonical(with_response(old))
     found = witnesses_for(before, after, compare(before, after, POLICY), severities=("breaking", "risky"))
     assert all(witness.accepted_by == "new" and witness.place == "response 200" for witness in found.values())

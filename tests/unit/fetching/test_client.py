@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -10,6 +11,7 @@ import pytest
 
 from specsync.fetching.errors import FetchReason
 from specsync.fetching.request import Credentials, FetchRequest
+from specsync.fetching.responses import Headers, retry_after_seconds
 from tests.unit.fetching.servers import (
     Names,
     Seen,
@@ -155,6 +157,21 @@ def test_retry_after_as_a_date_counts_from_the_servers_own_clock() -> None:
         assert error.retry_after == 180.0
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "text", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+)
+def test_retry_after_in_each_form_of_a_date_wherever_the_worker_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9110, 5.6.7."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        fields = [(b"Date", b"Sun, 06 Nov 1994 08:47:37 GMT"), (b"Retry-After", text.encode())]
+        assert retry_after_seconds(Headers(fields)) == 120.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

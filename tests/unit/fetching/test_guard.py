@@ -10,8 +10,9 @@ import pytest
 
 from specsync.fetching.addresses import embedded_ipv4, special_kind
 from specsync.fetching.errors import FetchError, FetchReason
-from specsync.fetching.guard import Exceptions, Guard, GuardedBackend, SystemResolver
+from specsync.fetching.guard import Exceptions, Guard, GuardedBackend
 from specsync.fetching.request import FetchRequest
+from specsync.fetching.resolver import SystemResolver
 from tests.unit.fetching.servers import Names, Seen, failure_of, forbidden_listener, opening, reply, serve
 
 

@@ -62,6 +62,28 @@ def test_content_codings_are_undone(coding: str, body: bytes, bite: int | None) 
     asyncio.run(story())
 
 
+ENCODERS = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": lambda data: brotli.compress(data, quality=1),
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("outer", ENCODERS)
+@pytest.mark.parametrize("inner", ENCODERS)
+def test_any_two_codings_may_be_nested(inner: str, outer: str) -> None:
+    """Named in one header field or in two, which is the same (RFC 9110, 5.3)."""
+    body = ENCODERS[outer](ENCODERS[inner](DOCUMENT))
+
+    async def story() -> None:
+        for fields in (f"{inner}, {outer}", f"{inner}\r\nContent-Encoding: {outer}"):
+            async with serve(reply(body=body, Content_Encoding=fields)) as server:
+                assert (await fetch_from(server)).body == DOCUMENT
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "retryable"),
     [

@@ -135,6 +135,18 @@ def test_what_the_guard_refuses_is_not_asked_of_the_proxy(url: str) -> None:
     asyncio.run(story())
 
 
+def test_a_port_that_is_open_for_another_host_is_not_asked_of_the_proxy() -> None:
+    """For a name that only the proxy knows no address can be judged, so it must be the port alone that is refused."""
+
+    async def story() -> None:
+        with forbidden_listener() as port:
+            async with through(port, hosts=("inner.test:9000",)) as fetcher:
+                error = await failure_of(fetcher.fetch(FetchRequest(url="http://vendor.test:9000/")))
+        assert error.reason == FetchReason.DNS_FAILURE
+
+    asyncio.run(story())
+
+
 def test_a_redirect_through_the_proxy_is_judged_as_any() -> None:
     async def answer(seen: Seen, writer: asyncio.StreamWriter) -> bytes:
         return reply(

@@ -133,6 +133,27 @@ def test_other_bytes_are_refused(data: bytes) -> None:
         CanonicalDocument.from_bytes(data)
 
 
+@pytest.mark.parametrize(
+    ("path", "domain"),
+    [
+        ("/v1/orders/{id}", "orders"),
+        ("/api/v2.1/{tenant}/Orders", "Orders"),
+        ("/rest/api/3/issue", "issue"),
+        ("/admin/api/2024-01/orders", "admin"),
+        ("/v1beta1/orders", "orders"),
+        ("/2fa/codes", "2fa"),
+        ("/v1/{id}", "v1"),
+        ("/{id}", ""),
+        ("/", ""),
+        ("/" + "1." * 50_000 + "x!", "1." * 50_000 + "x!"),  # in linear time
+    ],
+)
+def test_domains_without_tags_are_of_the_path(path: str, domain: str) -> None:
+    tree = document(Pet=PET)
+    tree["paths"] = {path: {"get": {"responses": {}}}}
+    assert canonical(tree).domains == [domain]
+
+
 def test_operations_say_what_they_are() -> None:
     tree = document(Pet=PET)
     tree["paths"]["/{tenant}/shops/{id}"] = {
@@ -204,6 +225,15 @@ def test_references_to_anything_are_followed() -> None:
     }
     form = canonical(tree)
     assert form.component("schemas", "#/components/schemas/Pet/properties/tag").max_length == 9
+
+
+def test_value_that_looks_like_a_reference_hides_none() -> None:
+    reference = {"$ref": "#/x-parts/tag"}
+    tree = document(Pet={}, A={"enum": [reference]}, B={"properties": {"tag": reference}})
+    tree["x-parts"] = {"tag": {"type": "integer"}}
+    assert canonical(tree).component("schemas", "#/x-parts/tag").type == "integer"
+    with pytest.raises(DocumentError):
+        canonical({**tree, "x-parts": {}})
 
 
 def test_reference_to_nothing_is_refused_with_its_place() -> None:

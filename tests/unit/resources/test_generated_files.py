@@ -46,13 +46,14 @@ def test_the_folder_is_a_kustomization_of_all_kinds() -> None:
 
 def test_definitions_are_known_to_kubectl_by_short_names_and_category() -> None:
     names = [crds.crd(kind)["spec"]["names"] for kind in KINDS]
-    assert [n["shortNames"] for n in names] == [["dep"], ["sjob"], ["snap"], ["chg"]]
+    short = [["dep"], ["sjob"], ["snap"], ["chg"], ["achan"], ["apref"], ["adel"]]
+    assert [n["shortNames"] for n in names] == short
     assert all(n["categories"] == ["specsync"] for n in names)
 
 
 def test_status_is_a_subresource_of_those_who_have_one() -> None:
     with_status = {k.definition.kind for k in KINDS if "subresources" in crds.crd(k)["spec"]["versions"][0]}
-    assert with_status == {"Dependency", "SyncJob"}
+    assert with_status == {"Dependency", "SyncJob", "AlertChannel", "AlertDelivery"}
 
 
 def test_the_reference_has_every_reason_and_every_field_once() -> None:

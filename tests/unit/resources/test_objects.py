@@ -28,13 +28,13 @@ def test_a_dependency_is_read_with_its_defaults() -> None:
     assert dependency.spec.interval == "6h"
     assert dependency.spec.source.timeout == "60s"
     assert (dependency.spec.history.jobs, dependency.spec.history.snapshots) == (10, 10)
-    assert dependency.spec.health.paused_after == 10
+    assert dependency.spec.health.paused_after is None
     assert dependency.status.observed_generation == -1
     assert dependency.status.health.state == "healthy"
 
 
 def test_fields_that_a_newer_operator_wrote_are_passed_over() -> None:
-    dependency = read_dependency({"source": {"url": "https://api.example.com/"}, "alerts": {"x": 1}})
+    dependency = read_dependency({"source": {"url": "https://api.example.com/"}, "fromTheFuture": {"x": 1}})
     assert dependency.spec.source.url == "https://api.example.com/"
 
 

@@ -156,7 +156,12 @@ def nodes(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
 def test_no_object_appears_by_default_but_status(kind: Any) -> None:
     with_default = {path: node for path, node in nodes(resource_schema(kind), "") if "default" in node}
     objects = {path: node["default"] for path, node in with_default.items() if node["type"] == "object"}
-    expected = {"Dependency": {".status": {"observedGeneration": -1}}, "SyncJob": {".status": {"phase": "Pending"}}}
+    expected = {
+        "Dependency": {".status": {"observedGeneration": -1}},
+        "AlertChannel": {".status": {"observedGeneration": -1}},
+        "SyncJob": {".status": {"phase": "Pending"}},
+        "AlertDelivery": {".status": {"phase": "Pending"}},
+    }
     assert objects == expected.get(kind.definition.kind, {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specsync.diffing.comparison import Comparison, Severity
-from specsync.diffing.report.grouping import notes, summary_line
+from specsync.diffing.report.grouping import example, notes, summary_line
 from specsync.diffing.report.places import Places
 
 _COMMANDS: dict[Severity, str] = {"breaking": "error", "risky": "warning", "safe": "notice"}
@@ -18,8 +18,10 @@ def github(comparison: Comparison, places: Places, *, group: str = "cause") -> s
         place = places.of(worst)
         if place.file:
             properties = {"file": place.file, **({"line": str(place.line)} if place.line else {}), **properties}
+        shown_by = example(events)
+        told = f"{sentence}\n{shown_by}" if shown_by else sentence
         written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-        lines.append(f"::{_COMMANDS[worst.severity]} {written}::{_data(sentence)}")
+        lines.append(f"::{_COMMANDS[worst.severity]} {written}::{_data(told)}")
     return "\n".join(lines) + "\n"
 
 

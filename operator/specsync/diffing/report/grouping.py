@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from specsync.diffing.comparison import SEVERITIES, Cause, Comparison, Event, Severity, Witness
-from specsync.diffing.report.plain import plain
+from specsync.diffing.plain import plain
 from specsync.diffing.wording import worded
 
 RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
@@ -53,12 +53,35 @@ def edits(comparison: Comparison) -> list[Edit]:
     return list(found.values())
 
 
-def example(witness: Witness) -> str:
-    """A witness as one plain sentence."""
-    where = f"{witness.place}, at {witness.at}" if witness.at else witness.place
-    value = plain(msgspec.json.encode(witness.value).decode())
-    verdict = "was accepted, is refused now" if witness.accepted_by == "old" else "may come now, was not allowed"
-    return f"for example ({plain(where)}): {value} {verdict}: {plain(witness.reason)}"
+def shown_by(events: list[Event]) -> Witness | None:
+    """The shortest witness among events, the first of several."""
+    found = [event.witness for event in events if event.witness is not None]
+    return min(found, key=lambda witness: len(msgspec.json.encode(witness.value)), default=None)
+
+
+class Example(msgspec.Struct, gc=False):
+    """A witness in words, all of them plain."""
+
+    where: str
+    value: str
+    """In JSON."""
+    verdict: str
+
+    @classmethod
+    def of(cls, witness: Witness) -> Example:
+        where = f"{witness.place}, at {witness.at}" if witness.at else witness.place
+        verdict = "was accepted, is refused now" if witness.accepted_by == "old" else "may come now, was not allowed"
+        value = msgspec.json.encode(witness.value).decode()
+        return cls(plain(where), plain(value), f"{verdict}: {plain(witness.reason)}")
+
+    def __str__(self) -> str:
+        return f"for example ({self.where}): {self.value} {self.verdict}"
+
+
+def example(events: list[Event]) -> str:
+    """The shortest witness among events as a sentence; empty where there is none."""
+    witness = shown_by(events)
+    return str(Example.of(witness)) if witness is not None else ""
 
 
 def by_operation(comparison: Comparison) -> list[OperationChanges]:

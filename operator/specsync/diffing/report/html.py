@@ -14,8 +14,18 @@ from typing import Any
 import msgspec
 
 from specsync.diffing.comparison import SEVERITIES, Comparison, Event, Severity
-from specsync.diffing.report.grouping import Edit, OperationChanges, by_operation, change, counts, edits, summary_line
-from specsync.diffing.report.plain import plain
+from specsync.diffing.plain import plain
+from specsync.diffing.report.grouping import (
+    Edit,
+    Example,
+    OperationChanges,
+    by_operation,
+    change,
+    counts,
+    edits,
+    shown_by,
+    summary_line,
+)
 from specsync.diffing.report.source import Source, names
 
 _FOLDER = Path(__file__).parent
@@ -116,6 +126,7 @@ def _edit(edit: Edit) -> Iterator[str]:
     )
     if edit.events:
         yield from _values(edit.events[0] if len(edit.causes) == 1 else None)
+        yield from _example(edit.events)
         yield from _told(edit)
     if len(operations) > len(few):
         rows = "".join(f"<li>{_operation(name)}</li>" for name in operations)
@@ -131,6 +142,17 @@ def _values(event: Event | None) -> Iterator[str]:
         shown = f"<pre>{escaped(_value(value))}</pre>" if value is not None else "<pre>–</pre>"
         yield f'<div class="{name}"><span class="label">{label}</span>{shown}</div>'
     yield "</div>"
+
+
+def _example(events: list[Event]) -> Iterator[str]:
+    """A value that shows the break."""
+    witness = shown_by(events)
+    if witness is not None:
+        shown = Example.of(witness)
+        yield (
+            f'<div class="part example"><span class="label">For example</span> {escaped(shown.where)}'
+            f"<pre>{escaped(_value(witness.value))}</pre><span>{escaped(shown.verdict)}</span></div>"
+        )
 
 
 def _value(value: Any) -> str:
@@ -195,8 +217,10 @@ def _changes(changes: OperationChanges) -> Iterator[str]:
         told = "" if values is None else f": {escaped(values[0])} → {escaped(values[1])}"
         yield (
             f'<li class="s-{event.severity}">{_tag(event.severity)}{prose(plain(event.summary))}'
-            f'<div class="rule"><code>{escaped(event.id)}</code>{told}</div></li>'
+            f'<div class="rule"><code>{escaped(event.id)}</code>{told}</div>'
         )
+        yield from _example([event])
+        yield "</li>"
     yield "</ul></div></details>"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from specsync.diffing.comparison import Comparison, Event, Severity
-from specsync.diffing.report.grouping import RANK, notes, summary_line
-from specsync.diffing.report.plain import plain
+from specsync.diffing.plain import plain
+from specsync.diffing.report.grouping import RANK, example, notes, summary_line
 from specsync.diffing.report.source import Source, names
 
 
@@ -44,4 +44,6 @@ def _details(events: list[Event]) -> str:
     for event in events:
         operation = f"{event.operation.method} {event.operation.path}: " if event.operation is not None else ""
         rows.append(plain(f"{operation}{event.summary} [{event.fingerprint}]"))
+        if event.witness is not None:
+            rows.append(f"  {example([event])}")
     return escape("\n".join(rows))

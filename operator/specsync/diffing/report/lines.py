@@ -16,13 +16,6 @@ _YAML_KEY = re.compile(
 _ITEM = re.compile(r"-(?:\s+|$)")
 _BLOCK_TEXT = re.compile(r"(?:.*[:\s-]\s*|)(?:![^\s]*\s+|&[^\s]*\s+)*[|>][0-9+-]*\s*(?:#.*)?$")
 
-_SWAGGER2 = (
-    ("/components/schemas/", "/definitions/"),
-    ("/components/parameters/", "/parameters/"),
-    ("/components/responses/", "/responses/"),
-    ("/components/securitySchemes/", "/securityDefinitions/"),
-)
-
 
 class _Wanted:
     """A tree of the pointers that are looked for."""
@@ -40,9 +33,8 @@ def find_lines(data: bytes, pointers: set[str]) -> dict[str, int]:
         return {}  # all on one line, or UTF-16
     root = _Wanted()
     is_json = re.match(rb"(?:\xef\xbb\xbf)?\s*\{", data) is not None
-    is_swagger2 = re.search(rb"""^\s*["']?swagger["']?\s*:""", data[:5000], re.MULTILINE) is not None
     for pointer in pointers:
-        _want(root, pointer, _in_swagger2(pointer) if is_swagger2 else pointer)
+        _want(root, pointer)
     found: dict[str, int] = {}
     for line, node in _json(data, root) if is_json else _yaml(data, root):
         for pointer in _all(node):
@@ -50,16 +42,9 @@ def find_lines(data: bytes, pointers: set[str]) -> dict[str, int]:
     return found
 
 
-def _in_swagger2(pointer: str) -> str:
-    for lifted, written in _SWAGGER2:
-        if pointer.startswith(lifted):
-            return written + pointer.removeprefix(lifted)
-    return pointer
-
-
-def _want(root: _Wanted, pointer: str, written: str) -> None:
+def _want(root: _Wanted, pointer: str) -> None:
     node = root
-    for segment in written.split("/")[1:]:
+    for segment in pointer.split("/")[1:]:
         node = node.below.setdefault(segment.replace("~1", "/").replace("~0", "~"), _Wanted())
     node.pointers.append(pointer)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from specsync.diffing.comparison import SEVERITIES, Comparison, Severity
-from specsync.diffing.report.grouping import by_operation, change, counts, edits, in_words
-from specsync.diffing.report.plain import plain
+from specsync.diffing.comparison import SEVERITIES, Comparison, Event, Severity
+from specsync.diffing.plain import plain
+from specsync.diffing.report.grouping import Example, by_operation, change, counts, edits, in_words, shown_by
 from specsync.diffing.report.source import Source, names
 
 _LONGEST = 60_000
@@ -44,7 +44,7 @@ def _edits(comparison: Comparison) -> Iterator[tuple[Severity, str, list[str]]]:
             told = prose(edit.summary)
             if values is not None and not any(value in edit.summary for value in values):
                 told += "<br>" + " → ".join(map(escaped, values))
-            rows.append(f"| {told} | {_reach(edit.operations())} |")
+            rows.append(f"| {told}{_example(edit.events)} | {_reach(edit.operations())} |")
         if rows:
             yield severity, "| Change | Operations |", rows
 
@@ -53,13 +53,22 @@ def _operations(comparison: Comparison) -> Iterator[tuple[Severity, str, list[st
     found = by_operation(comparison)
     for severity in SEVERITIES:
         rows = [
-            f"| {escaped(changes.name)} | {prose(plain(event.summary))} |"
+            f"| {escaped(changes.name)} | {prose(plain(event.summary))}{_example([event])} |"
             for changes in found
             for event in changes.events
             if event.severity == severity
         ]
         if rows:
             yield severity, "| Operation | Change |", rows
+
+
+def _example(events: list[Event]) -> str:
+    """What shows the break, on a line of its own within a table."""
+    witness = shown_by(events)
+    if witness is None:
+        return ""
+    shown = Example.of(witness)
+    return f"<br>for example ({escaped(shown.where)}): {_code(shown.value)} {escaped(shown.verdict)}"
 
 
 def _reach(operations: list[str]) -> str:
@@ -101,7 +110,7 @@ def prose(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    if not text.strip() or "|" in text or "\\" in text:
+    if not text.strip() or "|" in text or "\\" in text or "`" in text:
         return escaped(text)
     return f"`{text}`"
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from specsync.diffing.comparison import Comparison, Event
-from specsync.diffing.report.plain import plain
+from specsync.diffing.plain import plain
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):

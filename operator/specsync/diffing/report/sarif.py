@@ -11,9 +11,9 @@ import msgspec
 
 import specsync
 from specsync.diffing.comparison import Comparison, Event, Severity
-from specsync.diffing.report.grouping import notes, operation_name
+from specsync.diffing.plain import plain
+from specsync.diffing.report.grouping import example, notes, operation_name
 from specsync.diffing.report.places import Places, as_uri
-from specsync.diffing.report.plain import plain
 from specsync.diffing.report.source import Source
 from specsync.diffing.rules import RULES, Rule
 
@@ -77,13 +77,14 @@ def _result(sentence: str, events: list[Event], index: dict[str, int], places: P
         # Code scanning on GitHub asks for a line.
         region = {"startLine": place.line or 1}
         location["physicalLocation"] = {"artifactLocation": {"uri": uri}, "region": region}
+    shown = example(events)
     # An edit's fingerprint together with the rule's id is the same for the same change, whatever else changes.
     fingerprint = worst.fingerprint if len(events) == 1 else f"{worst.cause}:{worst.id}"
     return {
         "ruleId": worst.id,
         "ruleIndex": index[worst.id],
         "level": _LEVELS[worst.severity],
-        "message": {"text": sentence},
+        "message": {"text": f"{sentence}\n{shown}" if shown else sentence},
         "locations": [location],
         "partialFingerprints": {"specsyncChange/v1": fingerprint},
         "properties": {"severity": worst.severity, "kind": worst.kind, "operations": len(operations)},

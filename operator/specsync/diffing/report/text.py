@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specsync.diffing.comparison import SEVERITIES, Comparison, Severity
+from specsync.diffing.plain import plain
 from specsync.diffing.report.grouping import Edit, by_operation, change, counts, edits, example, in_words
-from specsync.diffing.report.plain import plain
 
 _STYLES: dict[Severity, str] = {"breaking": "\x1b[31;1m", "risky": "\x1b[33m", "safe": "\x1b[32m"}
 _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
@@ -57,9 +57,9 @@ def _edit(edit: Edit, *, color: bool, width: int, most: int) -> Iterator[str]:
     values = change(edit.events[0]) if edit.events else None
     if values is not None and not any(value in edit.summary for value in values):
         yield from _wrapped(" → ".join(values), width, "      ", "        ")
-    shown_by = next((event.witness for event in edit.events if event.witness is not None), None)
-    if shown_by is not None:
-        yield from _wrapped(example(shown_by), width, "      ", "        ")
+    shown_by = example(edit.events)
+    if shown_by:
+        yield from _wrapped(shown_by, width, "      ", "        ")
     named = edit.operations()
     shown = named[:most] if len(named) > most + 1 and len(edit.causes) == 1 else named
     rest = [f"… and {len(named) - len(shown)} more operations"] if len(named) > len(shown) else []
@@ -79,9 +79,10 @@ def _operations(comparison: Comparison, severities: tuple[Severity, ...], *, col
             label = f"{event.severity:<{_LABEL}}"
             yield f"  {_STYLES[event.severity]}{label}{_RESET}{lines[0]}" if color else f"  {label}{lines[0]}"
             yield from (" " * (2 + _LABEL) + line for line in lines[1:])
-            if event.witness is not None:
+            shown_by = example([event])
+            if shown_by:
                 indent = " " * (2 + _LABEL)
-                yield from _wrapped(example(event.witness), width, indent, indent)
+                yield from _wrapped(shown_by, width, indent, indent)
 
 
 def _wrapped(line: str, width: int, first: str, further: str) -> list[str]:

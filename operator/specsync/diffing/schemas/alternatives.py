@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeGuard
-
-from msgspec import UNSET
 
 from specsync.diffing.schemas.alternatives_as_whole import recognize_same_types, takes_all_of
+from specsync.diffing.schemas.alternatives_of_types import (
+    not_null,
+    only_alternatives,
+    recognize_types,
+    recognize_values,
+    without_values,
+)
 from specsync.diffing.schemas.applicators import accepts_everything
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import ANYTHING, Side, copied
-from specsync.diffing.schemas.types import covers
+from specsync.diffing.schemas.positions import compare_positions
+from specsync.diffing.schemas.sides import ANYTHING, Side
 from specsync.openapi.model import Schema
 from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
@@ -26,7 +30,7 @@ def compare_alternatives(node: Node) -> None:
     old, new = node.old, node.new
     if not (old.one_of or old.any_of or new.one_of or new.any_of or old.prefix_items or new.prefix_items):
         return
-    if _recognize_types(node):
+    if recognize_types(node) or recognize_values(node):
         return
     for attribute, keyword, aspect in (("one_of", "oneOf", "one-of"), ("any_of", "anyOf", "any-of")):
         before: Alternatives = getattr(old, attribute) or []
@@ -44,12 +48,12 @@ def compare_alternatives(node: Node) -> None:
         if before or after:
             _compare_lists(node, before, after, keyword, aspect)
     if old.prefix_items or new.prefix_items:
-        _compare_positions(node)
+        compare_positions(node)
 
 
 def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: str) -> bool:
     """X became one of several, X among them: the others were added, and nothing else is to be said."""
-    if not _only_alternatives(node.new) or node.old.one_of or node.old.any_of or node.old == ANYTHING:
+    if not only_alternatives(node.new) or node.old.one_of or node.old.any_of or node.old == ANYTHING:
         return False
     rest = _without_same(node, node.old, after, keyword, is_old=True)
     if rest is None:
@@ -57,12 +61,12 @@ def _became_alternatives(node: Node, after: Alternatives, keyword: str, aspect: 
     names = _names(rest, after, node.graph.new, f"{node.new_pointer}/{keyword}")
     if rest and not takes_all_of(node, old_is_single=True):
         node.found(f"{aspect}-added", f"/{keyword}", None, names, name=", ".join(names))
-    node.old, node.new = _null_only(node.old), _null_only(node.new)
+    node.old, node.new = without_values(node.old), without_values(node.new)
     return True
 
 
 def _became_single(node: Node, before: Alternatives, keyword: str, aspect: str) -> bool:
-    if not _only_alternatives(node.old) or node.new.one_of or node.new.any_of or node.new == ANYTHING:
+    if not only_alternatives(node.old) or node.new.one_of or node.new.any_of or node.new == ANYTHING:
         return False
     rest = _without_same(node, node.new, before, keyword, is_old=False)
     if rest is None:
@@ -70,28 +74,15 @@ def _became_single(node: Node, before: Alternatives, keyword: str, aspect: str) 
     names = _names(rest, before, node.graph.old, f"{node.old_pointer}/{keyword}")
     if rest and not takes_all_of(node, old_is_single=False):
         node.found(f"{aspect}-removed", f"/{keyword}", names, None, name=", ".join(names))
-    node.old, node.new = _null_only(node.old), _null_only(node.new)
+    node.old, node.new = without_values(node.old), without_values(node.new)
     return True
-
-
-def _only_alternatives(schema: Schema) -> bool:
-    return (
-        schema.type is None
-        and not schema.properties
-        and schema.enum is None
-        and schema.const is UNSET
-        and schema.items is None
-        and not schema.required
-        and schema.not_ is None
-        and not (schema.one_of and schema.any_of)
-    )
 
 
 def _without_same(
     node: Node, single: Schema, alternatives: Alternatives, keyword: str, *, is_old: bool
 ) -> list[int] | None:
     """The positions of the other alternatives, where one of them means the same as ``single``; else None."""
-    bare = _not_null(single)
+    bare = not_null(single)
     if bare is not single:
         side = node.graph.old if is_old else node.graph.new
         side.place_children(single, node.old_pointer if is_old else node.new_pointer)
@@ -107,81 +98,6 @@ def _without_same(
         if same:
             return [other for other in range(len(alternatives)) if other != index]
     return None
-
-
-def _recognize_types(node: Node) -> bool:
-    """A type became a list of types in oneOf or anyOf, or the reverse. True where that is all that there is to say."""
-    before, after = _type_pattern(node.old), _type_pattern(node.new)
-    if before is None or after is None or not (before.keyword or after.keyword):
-        return False
-    added = [name for name in after.types if not covers(tuple(before.types), (name,))]
-    removed = [name for name in before.types if not covers(tuple(after.types), (name,))]
-    if not added and not removed:
-        return False
-    if removed if node.request else not added:
-        node.found("list-of-types-narrowed", "", ", ".join(removed), None)
-    else:
-        node.found("list-of-types-widened", "", None, ", ".join(added))
-    node.claims_type = node.claims_structure = True
-    if before.keyword and after.keyword:
-        return False
-    for name in before.types.keys() & after.types.keys():  # what became of the type that stayed
-        (old, old_keyword), (new, new_keyword) = before.types[name], after.types[name]
-        segment = (new_keyword or old_keyword).lstrip("/").replace("/", "[", 1) + "]"
-        node.compare_below(segment, old, new, old_keyword, new_keyword)
-    node.old, node.new = _null_only(node.old), _null_only(node.new)
-    return True
-
-
-class _Pattern(NamedTuple):
-    types: dict[str, tuple[Schema, str]]
-    """For each type the schema that has it, and the rest of its pointer."""
-    keyword: str
-    """oneOf or anyOf; empty for a schema that has one type itself."""
-
-
-def _type_pattern(schema: Schema) -> _Pattern | None:
-    """The types that a schema is made of; None where that isn't how it is made."""
-    if schema.not_ is not None or schema.all_of or schema.properties:
-        return None
-    if schema.type is not None:
-        if len(schema.types) != 1 or schema.one_of or schema.any_of:
-            return None
-        return _Pattern({schema.types[0]: (_not_null(schema), "")}, "")
-    if not _only_alternatives(schema):
-        return None
-    for alternatives, keyword in ((schema.one_of, "oneOf"), (schema.any_of, "anyOf")):
-        if not alternatives:
-            continue
-        types: dict[str, tuple[Schema, str]] = {}
-        for index, alternative in enumerate(alternatives):
-            if not _is_plain(alternative) or alternative.types[0] in types:
-                return None
-            types[alternative.types[0]] = (alternative, f"/{keyword}/{index}")
-        return _Pattern(types, keyword)
-    return None
-
-
-def _is_plain(alternative: Schema | bool) -> TypeGuard[Schema]:
-    return (
-        isinstance(alternative, Schema)
-        and len(alternative.types) == 1
-        and not (alternative.properties or alternative.one_of or alternative.any_of or alternative.all_of)
-    )
-
-
-def _not_null(schema: Schema) -> Schema:
-    """The schema without null, which is judged on its own."""
-    if not schema.nullable:
-        return schema
-    bare = copied(schema)
-    bare.nullable = False
-    return bare
-
-
-def _null_only(schema: Schema) -> Schema:
-    """What is left to compare of a schema whose values were all compared: whether null is among them."""
-    return Schema(nullable=schema.nullable, type="object")
 
 
 def _recognize_wrapping(node: Node) -> None:
@@ -327,24 +243,3 @@ def _label(old: Schema | bool, new: Schema | bool, position: int) -> str:
     if reference is not None:
         return escaped(component_name(reference, "schemas"))
     return _title(new) or f"#{position + 1}"
-
-
-def _compare_positions(node: Node) -> None:
-    """Each position of an array; where prefixItems says nothing of one, items does, or else it may be anything."""
-    before, after = node.old.prefix_items or [], node.new.prefix_items or []
-    for index in range(max(len(before), len(after))):
-        keyword = f"/prefixItems/{index}"
-        old, old_keyword = (before[index], keyword) if index < len(before) else (_rest(node.old), "/items")
-        new, new_keyword = (after[index], keyword) if index < len(after) else (_rest(node.new), "/items")
-        label = f"#{index + 1}"
-        if index < len(before) and index < len(after):
-            node.compare_below(f"prefixItems[{label}]", old, new, old_keyword, new_keyword)
-            continue
-        places = (node.old_pointer + old_keyword, node.new_pointer + new_keyword)
-        if not node.graph.means_same(old, new, *places, node.request):
-            action, was_closed = ("added", old is False) if index >= len(before) else ("removed", new is False)
-            node.found(f"prefix-items-{action}", keyword, name=label, unsure=not was_closed)
-
-
-def _rest(schema: Schema) -> Schema | bool:
-    return schema.items if schema.items is not None else True

@@ -14,7 +14,7 @@ def recognize_same_types(node: Node) -> None:
         (node.old, node.new, node.graph.new, node.new_pointer),
         (node.new, node.old, node.graph.old, node.old_pointer),
     ):
-        if single.one_of or single.any_of or single.format is not None or other.type is not None or not single.types:
+        if single.format is not None or other.type is not None or not single.types:
             continue
         if _types_of_alternatives(side, other, pointer) == set(single.types):
             node.claims_type = True

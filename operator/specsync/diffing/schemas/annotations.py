@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Node
 from specsync.openapi.model import Discriminator, Schema, value_key
+from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
 
 STABILITY = {"draft": 0, "alpha": 1, "beta": 2, "stable": 3}
@@ -74,5 +75,16 @@ def _compare_discriminator(node: Node, old: Discriminator | None, new: Discrimin
             node.found("discriminator-mapping-added", keyword, None, after[key], name=key)
         elif key not in after:
             node.found("discriminator-mapping-deleted", keyword, before[key], None, name=key)
-        elif before[key] != after[key]:
+        elif _target(before[key]) != _target(after[key]) and not _lead_to_same(node, before[key], after[key]):
             node.found("discriminator-mapping-changed", keyword, before[key], after[key], name=key)
+
+
+def _target(value: str) -> str:
+    """The component that a mapping names: by a reference, or by its bare name."""
+    return component_name(value, "schemas") if value.startswith("#/components/schemas/") else value
+
+
+def _lead_to_same(node: Node, before: str, after: str) -> bool:
+    """Whether two mappings name schemas that mean the same."""
+    old, new = (Schema(ref=f"#/components/schemas/{escaped(_target(value))}") for value in (before, after))
+    return node.graph.means_same(old, new, node.old_pointer, node.new_pointer, node.request)

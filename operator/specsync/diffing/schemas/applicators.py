@@ -4,6 +4,9 @@ like.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
+from specsync.diffing.schemas.bounds import contained
 from specsync.diffing.schemas.graph import Node
 from specsync.diffing.schemas.sides import ANYTHING, NOTHING, SINGLE
 from specsync.openapi.model import Schema
@@ -32,18 +35,35 @@ _TYPES = {
     "contentSchema": "string",
 }
 """The type that a keyword applies to; the others apply to all."""
+_CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
+"""Where these are false in a response, more properties may come all the same: who receives it ignores them."""
 _INVERTED = frozenset(("not", "if"))
+_of = attrgetter(
+    *(attribute for attribute, _ in SINGLE),
+    "pattern_properties",
+    "dependent_schemas",
+    "dependent_required",
+    "content_media_type",
+    "content_encoding",
+)
+_NONE = _of(Schema())
 
 
 def compare_applicators(node: Node) -> None:
     old, new = node.old, node.new
+    if _of(old) == _NONE == _of(new):
+        return
     for attribute, keyword in SINGLE:
         before, after = getattr(old, attribute), getattr(new, attribute)
+        if attribute == "contains" and before is not after:
+            before, after = contained(old), contained(new)
         if (before is None and after is None) or not node.both_can_be(_TYPES.get(keyword, "")):
             continue
         if before is None:
             if keyword == "if" or not accepts_everything(after):
                 node.found(f"{_ASPECTS[keyword]}-added", f"/{keyword}")
+        elif before is False and after is not False and not node.request and keyword in _CLOSING:
+            node.found(f"{_ASPECTS[keyword]}-opened", f"/{keyword}")
         elif after is None:
             if keyword == "if" or not accepts_everything(before):
                 node.found(f"{_ASPECTS[keyword]}-removed", f"/{keyword}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.types import covers, typed
 from specsync.openapi.model import Schema
 
 BOUNDS = (
@@ -26,13 +28,17 @@ BOUNDS = (
 )
 """The attribute, the keyword, its name in rules, and the type that it bounds."""
 
+_of = attrgetter(*(attribute for attribute, *_ in BOUNDS), "multiple_of", "unique_items", "pattern")
+
+_ANY_TEXT = frozenset(("", "^", "$", ".*", "^.*", ".*$"))
+"""Patterns that every text has."""
 _FROM_ZERO = frozenset(("min_length",))
 """Absent is 0 for these, so that setting one is an increase."""
 
 
 def compare_bounds(node: Node) -> None:
     old, new = node.old, node.new
-    if _enums_say_all(old, new):
+    if _of(old) == _of(new) or _enums_say_all(old, new, request=node.request):
         return
     for attribute, keyword, name, kind in BOUNDS:
         before, after = getattr(old, attribute), getattr(new, attribute)
@@ -44,7 +50,7 @@ def compare_bounds(node: Node) -> None:
                 continue
             weak = True  # in text, what was a number may be a string now
         if name.endswith("contains"):
-            if old.contains is None or new.contains is None:
+            if contained(old) is None or contained(new) is None:
                 continue  # it means nothing without `contains`
             if attribute == "min_contains":
                 before, after = (1 if value is None else value for value in (before, after))
@@ -59,7 +65,7 @@ def compare_bounds(node: Node) -> None:
         elif after < before:
             node.found(f"{name}-decreased", f"/{keyword}", before, after, weak=weak)
     if old.multiple_of != new.multiple_of and node.both_can_be("number"):
-        _compare_multiple(node, old.multiple_of, new.multiple_of)
+        _compare_multiple(node, _multiple(old), _multiple(new))
     if old.unique_items is not new.unique_items and node.both_can_be("array"):
         aspect = "unique-items-set" if new.unique_items else "unique-items-unset"
         node.found(aspect, "/uniqueItems", old.unique_items, new.unique_items)
@@ -67,12 +73,28 @@ def compare_bounds(node: Node) -> None:
         _compare_pattern(node, old.pattern, new.pattern, weak=not node.both_can_be("string"))
 
 
-def _enums_say_all(old: Schema, new: Schema) -> bool:
-    """Whether both sides list their values, and each of these keeps the bounds of both: then no bound matters."""
+def contained(schema: Schema) -> Schema | bool | None:
+    """contains, unless none has to match."""
+    return None if schema.min_contains == 0 and schema.max_contains is None else schema.contains
+
+
+def _enums_say_all(old: Schema, new: Schema, *, request: bool) -> bool:
+    """Whether no bound matters: both sides list their values, and each of these keeps the bounds of both; or who sends
+    lists them, and each keeps the bounds of the other side.
+    """
     before, after = _listed(old), _listed(new)
-    if before is None or after is None or old.type != new.type:
+    if before is None and after is None:
         return False
-    return all(_keeps_bounds(value, schema) for value in (*before, *after) for schema in (old, new))
+    if before is not None and after is not None:
+        return old.type == new.type and all(
+            _keeps_bounds(value, schema) for value in (*before, *after) for schema in (old, new)
+        )
+    sent, sender, receiver = (before, old, new) if request else (after, new, old)
+    return (
+        sent is not None
+        and covers(receiver.types, typed(sender).types)
+        and all(_keeps_bounds(value, receiver) for value in sent)
+    )
 
 
 def _listed(schema: Schema) -> list[Any] | None:
@@ -101,7 +123,15 @@ def _keeps_bounds(value: Any, schema: Schema) -> bool:
     return value is None or isinstance(value, bool)
 
 
+def _multiple(schema: Schema) -> float | None:
+    """multipleOf; None where it is 1 and only says that numbers are whole, which ``types.typed`` reads as a type."""
+    is_number = "integer" in schema.types or "number" in schema.types
+    return None if schema.multiple_of == 1 and is_number else schema.multiple_of
+
+
 def _compare_multiple(node: Node, before: float | None, after: float | None) -> None:
+    if before == after:
+        return
     if before is None:
         node.found("multiple-of-set", "/multipleOf", None, after)
     elif after is None:
@@ -122,11 +152,17 @@ def _is_multiple(large: float, small: float) -> bool:
 
 
 def _compare_pattern(node: Node, before: str | None, after: str | None, *, weak: bool) -> None:
-    if not before:
+    if before in _ANY_TEXT:
+        before = None
+    if after in _ANY_TEXT and (not after or not before or not node.request):
+        after = None
+    if before is None and after is None:
+        return
+    if before is None:
         aspect = "pattern-added"
-    elif not after:
+    elif after is None:
         aspect = "pattern-removed"
-    elif node.request and after in (".*", "^.*$"):
+    elif node.request and (after in _ANY_TEXT or after == "^.*$"):
         aspect = "pattern-generalized"
     else:
         aspect = "pattern-changed"

@@ -7,12 +7,14 @@ each operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from specsync.diffing.comparison import Severity
 from specsync.diffing.schemas.sides import Resolved, Side
+from specsync.diffing.unchanged import Unchanged
 from specsync.openapi.model import Schema
 
 
@@ -34,6 +36,8 @@ class Finding(msgspec.Struct, gc=False):
     """Counts only where values are written as text, so that a number is a string."""
     unsure: bool = False
     """What it does to the values isn't known: it is at least a risk."""
+    severity: Severity | None = None
+    """What it is whatever the rule says, where that is known."""
     cause: Any = None
     """Filled by ``causes.py`` on first use."""
 
@@ -110,6 +114,7 @@ class Node:
         structural: bool = False,
         weak: bool = False,
         unsure: bool = False,
+        severity: Severity | None = None,
     ) -> None:
         """Note a difference in ``keyword``, the rest of its JSON pointer in both documents."""
         self.findings.append(
@@ -124,6 +129,7 @@ class Node:
                 structural,
                 weak,
                 unsure,
+                severity,
             )
         )
 
@@ -152,9 +158,10 @@ Comparer = Callable[[Node], None]
 class Graph:
     """All pairs of one comparison."""
 
-    def __init__(self, old: Side, new: Side, comparers: list[Comparer]) -> None:
+    def __init__(self, old: Side, new: Side, unchanged: Unchanged, comparers: list[Comparer]) -> None:
         self.old = old
         self.new = new
+        self.unchanged = unchanged
         self._comparers = comparers
         self._nodes: dict[tuple[int, int, bool], Node] = {}
         self._waiting: list[Node] = []
@@ -174,11 +181,13 @@ class Graph:
 
         ``user``: the node that the pair is below of. ``is_guess``: it is only looked at, and belongs nowhere yet.
         """
+        if old.__class__ is Schema and self.unchanged(old, new):
+            return None
         left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
         if left.schema is None or right.schema is None:
             return None
         node = self._node(left, right, request)
-        if not is_guess:
+        if left.via and not is_guess:
             for name in left.via - right.via:
                 self.old.used.setdefault(name, []).append((user, node))
         return node
@@ -215,18 +224,24 @@ class Graph:
         if node is None:
             left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
             return left.schema is not None and right.schema is not None
+        return not any(
+            not finding.structural and not finding.weak
+            for current in self.compared(node)
+            for finding in current.findings
+        )
+
+    def compared(self, node: Node) -> Iterator[Node]:
+        """A node and all below it, compared one after the other."""
         seen = {id(node)}
         waiting = [node]
         while waiting:
             current = waiting.pop()
             self._compare(current)
-            if any(not finding.structural and not finding.weak for finding in current.findings):
-                return False
+            yield current
             for edge in current.edges:
                 if id(edge.node) not in seen:
                     seen.add(id(edge.node))
                     waiting.append(edge.node)
-        return True
 
     def reached(self, roots: Iterable[Node]) -> set[int]:
         """The ``id`` of each node that can be reached: the others were only guesses."""

@@ -4,6 +4,8 @@ branches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
@@ -15,6 +17,7 @@ from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema, value_key
 from specsync.openapi.references import component_name
 
+_DEEPEST_NOTE = 8
 _UPPER = ("maximum", "exclusive_maximum", "max_length", "max_items", "max_properties", "max_contains")
 _LOWER = ("minimum", "exclusive_minimum", "min_length", "min_items", "min_properties", "min_contains")
 _FLAGS = ("unique_items", "read_only", "write_only", "deprecated")
@@ -43,6 +46,9 @@ _ONCE = (
     "additional_properties",
 )
 """Keywords that two branches may only have where they are equal; else the branches can't be merged."""
+
+_plain = attrgetter(*_ONCE, *_FIRST, *_FLAGS, *_UPPER, *_LOWER)
+_NOT_PLAIN = _plain(Schema())
 
 
 def settle_single_alternatives(node: Node) -> None:
@@ -78,11 +84,13 @@ def compare_all_of(node: Node) -> None:
     pairs, removed, added = match_branches(node, before, after, guess=not can_merge)
     kept_added, noted = _annotating(node.graph.new, added, after, f"{node.new_pointer}/allOf")
     kept_removed, unnoted = _annotating(node.graph.old, removed, before, f"{node.old_pointer}/allOf")
-    same = min(len(noted), len(unnoted))  # a note that was reworded, or now stands elsewhere
+    now = _notes(node.graph.new, added, after, f"{node.new_pointer}/allOf")
+    more = now - _notes(node.graph.old, removed, before, f"{node.old_pointer}/allOf")
+    # The others were reworded, or now stand elsewhere.
     _report(node, kept_added, after, "added", structural=can_merge)
     _report(node, kept_removed, before, "removed", structural=can_merge)
-    _report(node, noted[same:], after, "added", annotates=True)
-    _report(node, unnoted[same:], before, "removed", annotates=True)
+    _report(node, noted[: max(more, 0)], after, "added", annotates=True)
+    _report(node, unnoted[: max(-more, 0)], before, "removed", annotates=True)
     if left is not None and right is not None:
         for name in _branch_names(node.graph.old, old, node.old_pointer):
             node.graph.old.used.setdefault(name, []).append((node, node))
@@ -123,13 +131,21 @@ def match_branches(
                 left.remove(i)
                 right.remove(j)
                 break
-    inline_left = [i for i in left if _identity(before[i])[0] != "ref"]
-    inline_right = [j for j in right if _identity(after[j])[0] != "ref"]
-    for i, j in zip(inline_left, inline_right, strict=False):
-        pairs.append((i, j))
-        left.remove(i)
-        right.remove(j)
+    for notes in (False, True):
+        inline_left = [i for i in left if _is_inline(before[i], notes=notes)]
+        inline_right = [j for j in right if _is_inline(after[j], notes=notes)]
+        for i, j in zip(inline_left, inline_right, strict=False):
+            pairs.append((i, j))
+            left.remove(i)
+            right.remove(j)
     return pairs, left, right
+
+
+def _is_inline(branch: Schema | bool, *, notes: bool) -> bool:
+    """Whether a branch is written out in its place, and only annotates or not."""
+    if not isinstance(branch, Schema):
+        return not notes
+    return branch.ref is None and annotates_only(branch) is notes
 
 
 def _identity(schema: Schema | bool) -> tuple[str, Any]:
@@ -148,6 +164,19 @@ def _annotating(
         schema = side.resolve(branches[index], f"{pointer}/{index}").schema
         (annotating if schema is not None and annotates_only(schema) else constraining).append(index)
     return constraining, annotating
+
+
+def _notes(side: Side, indexes: Sequence[int], branches: list[Schema | bool], pointer: str, depth: int = 0) -> int:
+    """How many branches of allOf constrain nothing, among these and their own branches."""
+    count = 0
+    for index in indexes if depth < _DEEPEST_NOTE else ():
+        branch = side.resolve(branches[index], f"{pointer}/{index}")
+        if branch.schema is not None and annotates_only(branch.schema):
+            count += 1
+        elif branch.schema is not None and branch.schema.all_of:
+            below = branch.schema.all_of
+            count += _notes(side, range(len(below)), below, f"{branch.pointer}/allOf", depth + 1)
+    return count
 
 
 def _report(
@@ -195,6 +224,7 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
     side.place_children(schema, pointer)
     result: Schema | None = own
     parts = [(own, pointer)]
+    branches: list[Schema] = []
     for index, branch in enumerate(schema.all_of):
         resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
         part = None
@@ -204,12 +234,13 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
             result = part
             break
         side.place_children(part, resolved.pointer)
+        branches.append(part)
         parts.extend(side.parts.get(id(part)) or [(part, resolved.pointer)])
         result = _both(side, result, part)
         if result is None:
             break
     if result is not None and result is not NOTHING:
-        result.nullable = _accepts_null(schema, [part for part, _ in parts[1:]])
+        result.nullable = _accepts_null(schema, branches)
         side.parts[id(result)] = parts
     side.merged[key] = result
     return result
@@ -226,22 +257,11 @@ def _accepts_null(schema: Schema, branches: list[Schema]) -> bool:
 
 def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
     """What accepts what both accept."""
-    result = Schema()
-    for name in _ONCE:
-        a, b = getattr(left, name), getattr(right, name)
-        if a is not None and b is not None and a != b:
-            return None
-        setattr(result, name, a if a is not None else b)
+    result = copied(left)
+    if _plain(right) != _NOT_PLAIN and not _settle_plain(result, left, right):
+        return None
     if _closes(left, right) or ((left.if_ is not None) + (right.if_ is not None) == 2 and left.then != right.then):
         return None
-    for name in _FIRST:
-        setattr(result, name, getattr(left, name) if getattr(left, name) is not None else getattr(right, name))
-    for name in _FLAGS:
-        setattr(result, name, getattr(left, name) or getattr(right, name))
-    for names, pick in ((_UPPER, min), (_LOWER, max)):
-        for name in names:
-            values = [v for v in (getattr(left, name), getattr(right, name)) if v is not None]
-            setattr(result, name, pick(values) if values else None)
     result.default = left.default if left.default is not UNSET else right.default
     if not _settle_values(result, left, right):
         return None
@@ -251,6 +271,26 @@ def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
     if left.items is not None and right.items is not None and left.items != right.items:
         result.items = side.keep(Schema(all_of=[left.items, right.items]))
     return side.keep(result)
+
+
+def _settle_plain(result: Schema, left: Schema, right: Schema) -> bool:
+    """The keywords that are merged one by one; False where two of them can't be."""
+    for name in _ONCE:
+        a, b = getattr(left, name), getattr(right, name)
+        if a is None:
+            setattr(result, name, b)
+        elif b is not None and a != b:
+            return False
+    for name in _FIRST:
+        if getattr(left, name) is None:
+            setattr(result, name, getattr(right, name))
+    for name in _FLAGS:
+        setattr(result, name, getattr(left, name) or getattr(right, name))
+    for names, pick in ((_UPPER, min), (_LOWER, max)):
+        for name in names:
+            values = [v for v in (getattr(left, name), getattr(right, name)) if v is not None]
+            setattr(result, name, pick(values) if values else None)
+    return True
 
 
 def _closes(left: Schema, right: Schema) -> bool:

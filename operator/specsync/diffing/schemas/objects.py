@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 
 from msgspec import UNSET
 
@@ -22,18 +23,21 @@ def compare_objects(node: Node) -> None:
     for name in sorted(required_before ^ required_after):
         if name not in (before if name in required_before else after):  # required, though nobody says what it is
             _required_changed(node, name, after.get(name, True), name in required_after)
-    for name, schema in before.items():
+    for name, schema in sorted(before.items(), key=itemgetter(0)):  # whatever the order in the document was
         if name not in after:
             if name not in node.moved:
                 _removed(node, name, schema, name in required_before)
                 _compare_with_unnamed(node, name, schema, None)
             continue
-        segment = f"/properties/{escaped(name)}"
-        node.compare_below(name, schema, after[name], segment, segment)
+        is_changed = not node.graph.unchanged(schema, after[name])
+        if is_changed:
+            segment = f"/properties/{escaped(name)}"
+            node.compare_below(name, schema, after[name], segment, segment)
         if (name in required_before) is not (name in required_after):
             _required_changed(node, name, after[name], name in required_after)
-        _compare_flags(node, name, schema, after[name], name in required_before)
-    for name, schema in after.items():
+        if is_changed:
+            _compare_flags(node, name, schema, after[name], name in required_before)
+    for name, schema in sorted(after.items(), key=itemgetter(0)):
         if name not in before:
             _added(node, name, schema, name in required_after)
             _compare_with_unnamed(node, name, None, schema)
@@ -109,6 +113,9 @@ def _unnamed(schema: Schema, name: str) -> tuple[Schema | bool | None, str]:
     for key, below in (schema.dependent_schemas or {}).items():
         if name == key or (isinstance(below, Schema) and name in (below.required or ())):
             return True, "/dependentSchemas"
+    for keyword, alternatives in (("/oneOf", schema.one_of), ("/anyOf", schema.any_of)):
+        if any(isinstance(below, Schema) and name in (below.required or ()) for below in alternatives or ()):
+            return True, keyword
     return None, ""
 
 
@@ -126,8 +133,8 @@ def _required_changed(node: Node, name: str, schema: Schema | bool, required: bo
     node.findings.append(
         Finding(
             aspect,
-            node.graph.old.keyword_pointer(node.old, "/required", node.old_pointer),
-            node.graph.new.keyword_pointer(node.new, "/required", node.new_pointer),
+            node.graph.old.required_pointer(node.old, name, node.old_pointer),
+            node.graph.new.required_pointer(node.new, name, node.new_pointer),
             None,
             after,
             name,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from copy import copy
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -46,24 +48,36 @@ LISTED = (("all_of", "allOf"), ("one_of", "oneOf"), ("any_of", "anyOf"), ("prefi
 """Keywords that hold a list of schemas."""
 
 
+_below = attrgetter(*(attribute for attribute, _ in (*NAMED, *LISTED, *SINGLE)))
+_NAMES = tuple(name for _, name in (*NAMED, *LISTED, *SINGLE))
+_NOTHING_BELOW = _below(ANYTHING)
+
+
 def children(schema: Schema) -> Iterator[tuple[str, Schema | bool]]:
     """Each schema directly below ``schema``, with the rest of its JSON pointer."""
-    for attribute, name in SINGLE:
-        below = getattr(schema, attribute)
-        if below is not None:
-            yield f"/{name}", below
-    for attribute, name in NAMED:
-        for key, below in (getattr(schema, attribute) or {}).items():
-            yield f"/{name}/{escaped(key)}", below
-    for attribute, name in LISTED:
-        for index, below in enumerate(getattr(schema, attribute) or ()):
-            yield f"/{name}/{index}", below
+    found = _below(schema)
+    if found == _NOTHING_BELOW:
+        return
+    for name, value in zip(_NAMES, found, strict=True):
+        if value is None:
+            continue
+        if value.__class__ is dict:
+            for key, below in value.items():
+                yield f"/{name}/{escaped(key)}", below
+        elif value.__class__ is list:
+            for index, below in enumerate(value):
+                yield f"/{name}/{index}", below
+        else:
+            yield f"/{name}", value
 
 
-_ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Schema)}
+_all_but_ref = attrgetter(*(name for name in Schema.__struct_fields__ if name not in ("ref", "title")))
+_NOTHING_BESIDE = _all_but_ref(ANYTHING)
+
+_ATTRIBUTES = dict(zip(Schema.__struct_encode_fields__, Schema.__struct_fields__, strict=True))
 
 
-class Resolved(NamedTuple):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     schema: Schema | None
     """The schema that counts; None where it is in another document and so unknown."""
     pointer: str
@@ -83,6 +97,8 @@ class Side:
     def __init__(self, document: CanonicalDocument) -> None:
         self.document = document
         self._resolved: dict[int, Resolved] = {}
+        self._by_reference: dict[str, Resolved] = {}
+        """What a reference with nothing beside it leads to."""
         self._pointers: dict[int, str] = {}
         self._kept: list[object] = []
         self.merged: dict[int, Schema | None] = {}
@@ -117,6 +133,8 @@ class Side:
         """Where the ``keyword`` of a schema at ``pointer`` stands: in the part that has it, for one put together
         from parts.
         """
+        if schema is ANYTHING or schema is NOTHING:
+            return pointer  # where something else says, or leaves open, that it is so
         parts = self.parts.get(id(schema))
         if parts is not None:
             attribute = _ATTRIBUTES.get(keyword.split("/", 2)[1]) if keyword else None
@@ -125,22 +143,32 @@ class Side:
                     return place + keyword
         return pointer + keyword
 
+    def required_pointer(self, schema: Schema, name: str, pointer: str) -> str:
+        """Where a schema at ``pointer`` requires a property: in the part that does, for one put together from parts."""
+        for part, place in self.parts.get(id(schema), ()):
+            if name in (part.required or ()):
+                return f"{place}/required"
+        return self.keyword_pointer(schema, "/required", pointer)
+
     def resolve(self, schema: Schema | bool, pointer: str) -> Resolved:
         """What ``schema``, which stands at ``pointer``, means."""
+        found = self._resolved.get(id(schema))
+        if found is not None:
+            return found
         if schema.__class__ is bool:
             return Resolved(ANYTHING if schema else NOTHING, pointer, None, None)
         assert isinstance(schema, Schema)
-        found = self._resolved.get(id(schema))
-        if found is None:
-            self._kept.append(schema)  # no other schema may get its id
-            pointer = self._pointers.get(id(schema), pointer)
-            if schema.ref is not None:
-                found = self._follow(schema, pointer)
-            elif is_nothing(schema):
-                found = Resolved(NOTHING, pointer, None, None)
-            else:
-                found = self._without_null(schema, pointer)
-            self._resolved[id(schema)] = found
+        self._kept.append(schema)  # no other schema may get its id
+        pointer = self._pointers.get(id(schema), pointer)
+        if schema.ref is not None:
+            found = self._referred(schema, pointer)
+        elif schema.not_ is not None and is_nothing(schema):
+            found = Resolved(NOTHING, pointer, None, None)
+        elif schema.one_of is None and schema.any_of is None:
+            found = Resolved(schema, pointer, None, None)
+        else:
+            found = self._without_null(schema, pointer)
+        self._resolved[id(schema)] = found
         return found
 
     def _without_null(self, schema: Schema, pointer: str) -> Resolved:
@@ -160,8 +188,23 @@ class Side:
     def _refers_to_null(self, alternative: Schema | bool) -> bool:
         if not isinstance(alternative, Schema) or alternative.ref is None:
             return False
-        target = self.document.component("schemas", component_name(alternative.ref, "schemas"))
+        target: Schema | bool | None = alternative
+        seen: set[str] = set()
+        while isinstance(target, Schema) and target.ref is not None and target.ref not in seen:
+            seen.add(target.ref)
+            target = self.document.component("schemas", component_name(target.ref, "schemas"))
         return isinstance(target, Schema) and target.type == "null" and not has_keywords(target, "type", *SIBLINGS)
+
+    def _referred(self, schema: Schema, pointer: str) -> Resolved:
+        if _all_but_ref(schema) != _NOTHING_BESIDE:
+            return self._follow(schema, pointer)
+        assert schema.ref is not None
+        found = self._by_reference.get(schema.ref)
+        if found is None:
+            found = self._follow(schema, pointer)
+            if found.schema is not None:  # else it is where it stands
+                self._by_reference[schema.ref] = found
+        return found
 
     def _follow(self, schema: Schema, pointer: str) -> Resolved:
         beside: list[Schema] = []
@@ -170,7 +213,7 @@ class Side:
         name, digest = None, None
         while current.__class__ is Schema and current.ref is not None:
             assert isinstance(current, Schema) and current.ref is not None
-            if current != Schema(ref=current.ref) and has_keywords(current, "ref", "title"):
+            if _all_but_ref(current) != _NOTHING_BESIDE and has_keywords(current, "ref", "title"):
                 beside.append(current)
             name = component_name(current.ref, "schemas")
             target = self.document.component("schemas", name)
@@ -221,7 +264,11 @@ def is_nothing(schema: Schema) -> bool:
 
 def copied(schema: Schema, without: str = "") -> Schema:
     """A shallow copy of ``schema``, without one of its attributes."""
-    return Schema(**{name: getattr(schema, name) for name in Schema.__struct_fields__ if name != without})
+    made = copy(schema)
+    if without:
+        setattr(made, without, getattr(ANYTHING, without))
+        made.__post_init__()  # what is left may have a simpler spelling
+    return made
 
 
 def has_keywords(schema: Schema, *ignored: str) -> bool:

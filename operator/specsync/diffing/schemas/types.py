@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Finding, Node
+from specsync.diffing.schemas.sides import Side, copied
 from specsync.openapi.model import Schema
 
 _WIDENING_FORMATS = {
@@ -20,9 +21,13 @@ class _TypeFinding(Finding, kw_only=True):
 
 
 def compare_types(node: Node) -> None:
+    if node.old.format != node.new.format:
+        _settle_encodings(node)
     old, new = node.old, node.new
     if old.nullable is not new.nullable:
         _compare_nullability(node)
+    if old.type != new.type or old.multiple_of != new.multiple_of:
+        old, new = typed(old), typed(new)
     if (old.type != new.type or old.format != new.format) and not node.claims_type:
         dimension = "type" if old.format == new.format else "format" if old.type == new.type else "type/format"
         keyword = "/format" if dimension == "format" else "/type"
@@ -30,8 +35,8 @@ def compare_types(node: Node) -> None:
         node.findings.append(
             _TypeFinding(
                 "?type",
-                node.graph.old.keyword_pointer(old, keyword, node.old_pointer),
-                node.graph.new.keyword_pointer(new, keyword, node.new_pointer),
+                node.graph.old.keyword_pointer(node.old, keyword, node.old_pointer),
+                node.graph.new.keyword_pointer(node.new, keyword, node.new_pointer),
                 before,
                 after,
                 dimension,
@@ -39,6 +44,48 @@ def compare_types(node: Node) -> None:
                 request=node.request,
             )
         )
+
+
+def _settle_encodings(node: Node) -> None:
+    """``format: byte`` (3.0) is ``contentEncoding: base64`` (3.1), and ``format: binary`` a ``contentMediaType``."""
+    node.old = _by_content(node.graph.old, node.old, node.new, node.old_pointer)
+    node.new = _by_content(node.graph.new, node.new, node.old, node.new_pointer)
+
+
+def _by_content(side: Side, schema: Schema, other: Schema, pointer: str) -> Schema:
+    """``schema`` in the spelling of ``other``, where that is the newer one."""
+    is_base64 = schema.format == "byte" and schema.content_encoding is None and other.content_encoding is not None
+    is_binary = schema.format == "binary" and schema.content_media_type is None and other.content_media_type is not None
+    if not is_base64 and not is_binary:
+        return schema
+    changed = side.keep(copied(schema))
+    changed.format = None
+    if is_base64:
+        changed.content_encoding = "base64"
+    else:
+        changed.content_media_type = "application/octet-stream"
+    side.parts[id(changed)] = side.parts.get(id(schema)) or [(schema, pointer)]
+    return changed
+
+
+def typed(schema: Schema) -> Schema:
+    """The schema with the types that it has without saying so: those of its enum; integer for whole numbers only."""
+    kept: str | list[str] | None = None
+    if schema.type is None and (schema.enum or schema.const is not UNSET):
+        values = schema.enum if schema.const is UNSET else [schema.const]
+        names = sorted({_JSON_TYPES.get(type(value), "number") for value in values or () if value is not None})
+        kept = names[0] if len(names) == 1 else names
+    elif "number" in schema.types and schema.multiple_of == 1:
+        names = sorted({"integer" if name == "number" else name for name in schema.types})
+        kept = names[0] if len(names) == 1 else names
+    if not kept:
+        return schema
+    changed = copied(schema)
+    changed.type = kept
+    return changed
+
+
+_JSON_TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}
 
 
 def _compare_nullability(node: Node) -> None:

@@ -159,6 +159,12 @@ def _is_about_format(event: Event) -> bool:
     )
 
 
+def _required_name(event: Event, keyword: str) -> str:
+    """The property that an event about ``required`` is about: the last in its sentence's path."""
+    path = re.search(r"`([^`]*)`", event.summary) if keyword == "required" else None
+    return path[1].rpartition("/")[2] if path is not None else ""
+
+
 class Expected(NamedTuple):
     """What a validator has to find wrong with a value, for it to be about the event."""
 
@@ -225,7 +231,7 @@ class _Search:
         self._sender, self._receiver = self._projectors()
 
     def run(self, event: Event, route: Route, name: str, keyword: str) -> Witness | None:
-        builder, expected = self._builder(0), Expected(keyword, name)
+        builder, expected = self._builder(0), Expected(keyword, name or _required_name(event, keyword))
         is_alternative = any(step.keyword in ("oneOf", "anyOf") for step in route)
         for leaf in islice(self._promising(event, route, name), _MOST_LEAVES):
             for tagged in (False, True) if is_alternative else (False,):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,8 @@ MOST_COUNTED = 10_000
 """Findings after which nobody counts on: the document isn't worth the time."""
 
 _LONGEST_NAME = 60
+_MOST_EXTERNAL = 10
+_QUERY, _USER_INFO = re.compile(r"\?[^#]*"), re.compile(r"//[^/@]*@")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -31,10 +34,13 @@ class Finding(msgspec.Struct, frozen=True):
 
     severity: Severity
 
+    file: str = ""
+    """The file that the pointer is in, where the document was joined from several and it isn't its own."""
+
     @property
     def place(self) -> str:
         """The pointer, for a person."""
-        return self.pointer or "the document"
+        return f"{self.file}#{self.pointer}" if self.file else self.pointer or "the document"
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -47,6 +53,10 @@ class Report(msgspec.Struct, frozen=True):
     """False where counting ended at ``MOST_COUNTED``: there are more."""
     findings: list[Finding] = []
     """Errors first, each kind in the order of the document; the first ``MOST_KEPT``."""
+    external: int = 0
+    """Different references that lead out of the document: what stands there isn't looked at."""
+    external_first: list[str] = []
+    """The first of them, each with its place, without queries."""
 
     @property
     def valid(self) -> bool:
@@ -71,6 +81,8 @@ class Collector:
         self._seen: set[Finding] = set()
         self._kept: dict[Severity, list[Finding]] = {"error": [], "warning": []}
         self._counts: dict[Severity, int] = {"error": 0, "warning": 0}
+        self._external: list[str] = []
+        self._external_count = 0
 
     @property
     def full(self) -> bool:
@@ -93,6 +105,13 @@ class Collector:
     def warning(self, rule: str, pointer: str, message: str) -> None:
         self.add(Finding(pointer, message, rule, "warning"))
 
+    def external(self, reference: str, pointer: str) -> None:
+        """Notes a reference out of the document; each is to be told once."""
+        self._external_count += 1
+        if len(self._external) < _MOST_EXTERNAL:
+            file = _USER_INFO.sub("//", _QUERY.sub("", reference))
+            self._external.append(f"{shown(file)[1:-1]} at {pointer}")
+
     def report(self, format_: str) -> Report:
         return Report(
             format=format_,
@@ -100,6 +119,8 @@ class Collector:
             warnings=self._counts["warning"],
             complete=not self.full,
             findings=(self._kept["error"] + self._kept["warning"])[:MOST_KEPT],
+            external=self._external_count,
+            external_first=self._external,
         )
 
 

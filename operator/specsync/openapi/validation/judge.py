@@ -12,7 +12,7 @@ from specsync.openapi.detect import Format
 from specsync.openapi.load import Loaded
 from specsync.openapi.tolerant import escaped
 from specsync.openapi.validation.consistency import check_operations
-from specsync.openapi.validation.findings import MOST_COUNTED, Collector, Report
+from specsync.openapi.validation.findings import MOST_COUNTED, Collector, Finding, Report
 from specsync.openapi.validation.metaschemas import validator_for
 from specsync.openapi.validation.nodes import check_nodes
 from specsync.openapi.validation.wording import findings_of
@@ -37,8 +37,23 @@ def judge(loaded: Loaded) -> Report:
     _check_schema(loaded.format, tree, found)
     if not found.full:
         check_operations(tree, found)
-        check_nodes(tree, found)
-    return found.report(loaded.format)
+        check_nodes(tree, found, loaded.dangling)
+    report = found.report(loaded.format)
+    if not loaded.origins:
+        return report
+    return msgspec.structs.replace(report, findings=[_at_home(each, loaded.origins) for each in report.findings])
+
+
+def _at_home(finding: Finding, origins: dict[str, str]) -> Finding:
+    """A finding of a joined document with its place in the file that it came from."""
+    end = len(finding.pointer)
+    while end > 0:
+        home = origins.get(finding.pointer[:end])
+        if home is not None:
+            file, _, pointer = home.partition("#")
+            return msgspec.structs.replace(finding, file=file, pointer=pointer + finding.pointer[end:])
+        end = finding.pointer.rfind("/", 0, end)
+    return finding
 
 
 def _check_schema(format_: Format, tree: Any, found: Collector) -> None:

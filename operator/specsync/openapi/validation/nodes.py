@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from typing import Any
 
 from specsync.openapi.references import unescaped
@@ -34,8 +35,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _Trail = tuple["_Trail | None", str]
 
 
-def check_nodes(tree: Any, found: Collector) -> None:
-    """References within the document that lead to nothing (errors), defaults of another type (warnings)."""
+def check_nodes(tree: Any, found: Collector, dangling: Container[str] = ()) -> None:
+    """References that lead to nothing (errors), defaults of another type (warnings).
+
+    ``dangling``: those into other files that are known to lead to nothing there.
+    """
     checked: dict[str, bool] = {}
     waiting: deque[tuple[Any, bool, _Trail | None]] = deque([(tree, False, None)])
     while waiting:
@@ -49,9 +53,12 @@ def check_nodes(tree: Any, found: Collector) -> None:
             reference = node.get("$ref")
             if type(reference) is str:
                 if reference not in checked:
-                    checked[reference] = _leads_somewhere(reference, tree)
+                    checked[reference] = reference not in dangling and _leads_somewhere(reference, tree)
+                    if checked[reference] and not reference.startswith("#"):
+                        found.external(reference, _pointer(trail))
                 if not checked[reference]:
-                    message = f"{shown(reference)} isn't in the document; add what is missing, or correct the reference"
+                    room = "that file" if reference in dangling else "the document"
+                    message = f"{shown(reference)} isn't in {room}; add what is missing, or correct the reference"
                     found.error("reference-unresolvable", f"{_pointer(trail)}/$ref", message)
             if node.get("default") is not None and "type" in node:
                 _check_default(node, trail, found)
@@ -83,7 +90,7 @@ def _leads_somewhere(reference: str, tree: Any) -> bool:
             place = place[int(key)]
         else:
             return False
-    return True
+    return isinstance(place, dict | bool)
 
 
 def _check_default(node: dict[str, Any], trail: _Trail | None, found: Collector) -> None:

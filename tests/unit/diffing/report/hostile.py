@@ -7,6 +7,7 @@ from typing import Any
 
 from specsync.diffing import Comparison, compare
 from specsync.diffing.report.source import Source
+from specsync.diffing.witness import attach_witnesses
 from tests.unit.diffing.documents import canonical, document
 
 NASTY = [
@@ -68,7 +69,10 @@ def pair() -> tuple[dict[str, Any], dict[str, Any]]:
 def compared() -> tuple[Comparison, Source, Source]:
     old, new = (canonical(json.loads(json.dumps(tree))) for tree in pair())
     sources = Source.of(old, "old.json"), Source.of(new, "-")
-    return compare(old, new), *sources
+    comparison = compare(old, new)
+    attach_witnesses(old, new, comparison, seconds=5)
+    assert any(event.witness is not None for event in comparison.events)
+    return comparison, *sources
 
 
 def without_controls(text: str, allowed: str = "\n") -> bool:

@@ -24,6 +24,7 @@ from specsync.diffing.report.sarif import sarif
 from specsync.diffing.report.source import Source, names
 from specsync.diffing.report.text import text
 from specsync.diffing.report.yaml import yaml_report
+from specsync.diffing.witness import attach_witnesses
 from tests.unit.diffing.documents import canonical, document
 from tests.unit.diffing.report import hostile
 
@@ -249,3 +250,31 @@ def test_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_uri("/elsewhere/x y.json") == "file:///elsewhere/x%20y.json"
     assert as_uri("https://api.example.com/openapi.json") == "https://api.example.com/openapi.json"
     assert as_uri("-") == ""
+
+
+@pytest.mark.parametrize("group", ["cause", "operation"])
+def test_each_format_shows_the_value_that_proves_a_break(group: str) -> None:
+    def api(limit: int) -> dict[str, Any]:
+        schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": limit}}}
+        body = {"content": {"application/json": {"schema": schema}}}
+        return document({"/pets": {"post": {"requestBody": body, "responses": {}}}})
+
+    trees = api(4), api(2)
+    before, after = (canonical(tree) for tree in trees)
+    comparison = compare(before, after)
+    attach_witnesses(before, after, comparison, seconds=10)
+    old, new = Source.of(before, "old.json"), Source.of(after, "new.json")
+    texts = [json.dumps(tree, indent=1).encode() for tree in trees]
+    places = Places(comparison, ("old.json", texts[0]), ("new.json", texts[1]), find_lines)
+    written = {
+        "text": text(comparison, group=group),
+        "markdown": markdown(comparison, old, new, group=group),
+        "html": html(comparison, old, new, group=group).replace("&quot;", '"'),
+        "junit": junit(comparison, old, new, group=group).replace("&quot;", '"'),
+        "github": github(comparison, places, group=group),
+        "sarif": sarif(comparison, old, new, places, group=group).decode().replace('\\"', '"'),
+        "json": json_report(comparison, old, new).decode().replace(" ", ""),
+    }
+    assert {name for name, shown in written.items() if '{"name":"aaa"}' not in shown.replace("\n", "")} == set()
+    assert "request body" in written["markdown"]
+    assert "is refused now" in written["github"]

@@ -11,13 +11,13 @@ import pytest
 import yaml
 import yaml_rs
 
+from specsync.diffing.plain import plain
 from specsync.diffing.report.github import github
 from specsync.diffing.report.html import html
 from specsync.diffing.report.json import json_report
 from specsync.diffing.report.junit import junit
 from specsync.diffing.report.markdown import escaped, markdown, prose
 from specsync.diffing.report.places import Places
-from specsync.diffing.report.plain import plain
 from specsync.diffing.report.sarif import sarif
 from specsync.diffing.report.text import text
 from specsync.diffing.report.yaml import yaml_report

@@ -75,11 +75,6 @@ def test_what_is_not_there_has_no_line() -> None:
     assert find_lines(b'{"paths": {}}', {"/paths"}) == {}
 
 
-def test_swagger_2_is_looked_through_by_its_own_names() -> None:
-    text = b"swagger: '2.0'\npaths: {}\ndefinitions:\n  Pet:\n    type: object\n"
-    assert find_lines(text, {"/components/schemas/Pet/type"}) == {"/components/schemas/Pet/type": 5}
-
-
 @pytest.mark.parametrize("indent", [1, 4])
 def test_every_pointer_of_json_is_found(indent: int) -> None:
     tree, _ = hostile.pair()

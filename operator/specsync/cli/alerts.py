@@ -1,0 +1,211 @@
+"""`specsync alerts explain NAME`: who is told of a ChangeSet and why; `ack` and `resolve`: that somebody knows."""
+
+import argparse
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from specsync.alerting.history import EarlierChange, acknowledged_causes, earlier_than
+from specsync.alerting.message import Counts, counted
+from specsync.alerting.routing import Situation, Verdict, route_change
+from specsync.cli.reading import add_connection_arguments, find, run_reading
+from specsync.cli.terminal import write
+from specsync.diffing.plain import plain
+from specsync.kube.client import ApiError, KubeClient
+from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet, Dependency
+from specsync.resources.changeset import ChangeSetSpec, Triage
+from specsync.resources.conditions import find as find_condition
+from specsync.resources.dependency import DependencyStatus
+from specsync.resources.meta import FrozenStruct, ObjectMeta, now, to_wire
+
+_MERGE = "application/merge-patch+json"
+
+
+class _UserInfo(FrozenStruct, frozen=True, kw_only=True):
+    username: str = ""
+
+
+class _ReviewStatus(FrozenStruct, frozen=True, kw_only=True):
+    user_info: _UserInfo = _UserInfo()
+
+
+class _SelfSubjectReview(FrozenStruct, frozen=True, kw_only=True, omit_defaults=False):
+    """https://kubernetes.io/docs/reference/access-authn-authz/authentication/#self-subject-review"""
+
+    api: ClassVar[tuple[str, str]] = ("apis/authentication.k8s.io/v1", "selfsubjectreviews")
+    api_version: str = "authentication.k8s.io/v1"
+    kind: str = "SelfSubjectReview"
+    metadata: ObjectMeta = ObjectMeta()
+    status: Annotated[_ReviewStatus, Meta()] = _ReviewStatus()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say who is told of a ChangeSet and why, or that you know of it."
+    parser.add_argument(
+        "action",
+        choices=("explain", "ack", "resolve"),
+        help="explain: for each channel, why it gets it or not, and what became of it; ack: you know, so nobody is "
+        "reminded, nor alerted of the same changes again; resolve: it is dealt with",
+    )
+    parser.add_argument("name", metavar="NAME", help="the ChangeSet's name, or dep/NAME: that Dependency's latest")
+    parser.add_argument("--note", default="", metavar="TEXT", help="ack, resolve: what there is to say")
+    parser.add_argument("--by", metavar="NAME", help="ack, resolve: who (default: as the cluster knows you)")
+    add_connection_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Returns the exit code: 0; 1 where it isn't there or can't be read or written; 2 for a wrong call."""
+
+    async def work(client: KubeClient, namespace: str) -> bytes:
+        change_set = await find(client, ChangeSet, namespace, options.name, _latest)
+        if options.action != "explain":
+            field = "acknowledged" if options.action == "ack" else "resolved"
+            return await _triage(client, change_set, field, options)
+        return await _explain(client, change_set, options.output)
+
+    result = run_reading(options, work)
+    if isinstance(result, int):
+        return result
+    write(result)
+    return 0
+
+
+def _latest(status: DependencyStatus) -> str | None:
+    return status.last_change.change_set if status.last_change else None
+
+
+async def _triage(client: KubeClient, change_set: ChangeSet, field: str, options: argparse.Namespace) -> bytes:
+    by = (options.by or await _who_am_i(client))[:128]
+    meta = change_set.metadata
+    triage = Triage(by=by, at=now(), note=options.note[:1024])
+    patch = {"spec": {field: to_wire(triage)}}
+    written = await client.patch(ChangeSet, meta.namespace, meta.name, patch, content_type=_MERGE)
+    if options.output == "json":
+        return msgspec.json.format(msgspec.json.encode(getattr(written.spec, field)), indent=2) + b"\n"
+    return f"ChangeSet {meta.name} is {field} by {by}.\n".encode()
+
+
+async def _who_am_i(client: KubeClient) -> str:
+    try:
+        review = await client.create(_SelfSubjectReview())
+    except ApiError:
+        return os.environ.get("USER") or "somebody"
+    return review.status.user_info.username or "somebody"
+
+
+async def _explain(client: KubeClient, change_set: ChangeSet, output: str) -> bytes:
+    meta, spec = change_set.metadata, change_set.spec
+    dependency = await client.get(Dependency, meta.namespace, spec.dependency)
+    channels = await client.list(AlertChannel, meta.namespace)
+    preferences = await client.list(AlertPreference, meta.namespace)
+    changes = await client.list(EarlierChange, meta.namespace, fields=f"spec.dependency={spec.dependency}", page=20)
+    known = acknowledged_causes(earlier_than(meta.name, changes))
+    at = meta.creation_timestamp or now()
+    verdicts = route_change(change_set, Situation(dependency, channels, preferences, known, at))
+    told = await client.list(AlertDelivery, meta.namespace, fields=f"spec.changeSet={meta.name}")
+    if output == "json":
+        found = {"changeSet": meta.name, "verdicts": [_as_data(v, told) for v in verdicts]}
+        return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+    known_channels = {channel.metadata.name: channel for channel in channels}
+    return "\n".join([*_heading(change_set), "", *_by_channel(verdicts, told, known_channels), ""]).encode()
+
+
+def _heading(change_set: ChangeSet) -> list[str]:
+    spec = change_set.spec
+    counts = Counts(breaking=spec.summary.breaking, risky=spec.summary.risky, safe=spec.summary.safe)
+    lines = [f"ChangeSet {change_set.metadata.name} of Dependency {spec.dependency}: {counted(counts)}"]
+    return lines + _triaged(spec)
+
+
+def _triaged(spec: ChangeSetSpec) -> list[str]:
+    found = (("Acknowledged", spec.acknowledged), ("Resolved", spec.resolved))
+    lines = []
+    for word, triage in found:
+        if triage is not None:
+            when = f", {_shown(triage.at)}" if triage.at else ""
+            note = f": {plain(triage.note)}" if triage.note else ""
+            lines.append(f"{word} by {plain(triage.by)}{when}{note}")
+    return lines
+
+
+def _by_channel(
+    verdicts: Sequence[Verdict], told: Sequence[AlertDelivery], channels: Mapping[str, AlertChannel]
+) -> list[str]:
+    lines = []
+    names = sorted({v.channel for v in verdicts} | {d.spec.channel for d in told})
+    for name in names:
+        lines.append(f"{name}")
+        for verdict in (v for v in verdicts if v.channel == name):
+            word = "gets" if verdict.route is not None else "doesn't get"
+            what = "it" if verdict.topic == "Change" else "the sunset dates in it"
+            by = f"by AlertPreference {verdict.preference}" if verdict.preference else "by default"
+            lines.append(f"  {word} {what} {by}: {verdict.why}")
+        deliveries = [d for d in told if d.spec.channel == name]
+        lines += [f"  {_state(delivery, channels.get(name))}" for delivery in sorted(deliveries, key=_due)]
+        wanted = any(v.route for v in verdicts if v.channel == name)
+        if deliveries and not wanted:
+            lines.append("  (what was decided then differs: channels or preferences have changed since)")
+        elif wanted and not deliveries:
+            lines.append("  (there is no delivery of it: it was decided before this was so, or is deleted by now)")
+    return lines or ["There is no AlertChannel in this namespace, and no AlertPreference that names one."]
+
+
+def _due(delivery: AlertDelivery) -> dt.datetime:
+    return delivery.spec.not_before or dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+def _state(delivery: AlertDelivery, channel: AlertChannel | None) -> str:
+    status, kind = delivery.status, delivery.spec.message.kind
+    match status.phase:
+        case "Sent":
+            how = f"sent {_shown(status.sent_at)}" + (f" ({plain(status.response)})" if status.response else "")
+            if status.group is not None:
+                how += ", in a digest" if delivery.spec.digest else ", in a group with others"
+        case "Pending":
+            how = _waiting(delivery, channel)
+        case "DeadLettered":
+            how = f"given up ({status.reason}): {plain(status.message)}"
+        case "Suppressed":
+            how = f"not sent ({status.reason}): {plain(status.message)}"
+        case _:
+            how = "is being sent"
+    doubled = "; possibly twice" if status.possibly_duplicated else ""
+    return f"{kind} {delivery.metadata.name}: {how}{doubled}"
+
+
+def _waiting(delivery: AlertDelivery, channel: AlertChannel | None) -> str:
+    status, name = delivery.status, delivery.spec.channel
+    due = delivery.spec.not_before
+    if due is not None and due > now():
+        return f"waits until {_shown(due)}" + (", for its digest" if delivery.spec.digest else "")
+    if channel is None:
+        return f"waits for AlertChannel {name}, which doesn't exist"
+    if channel.spec.suspend:
+        return f"waits, for AlertChannel {name} is suspended (spec.suspend)"
+    if status.attempts:
+        times = f"{status.attempts} time{'' if status.attempts == 1 else 's'}"
+        return f"failed {times}, next try {_shown(status.next_attempt_at)}: {plain(status.message)}"
+    ready = find_condition(channel.status.conditions, "Ready")
+    if ready is not None and ready.status == "False":
+        return f"waits, for the channel takes nothing: {plain(ready.message)}"
+    limit = channel.spec.rate_limit.messages_per_minute
+    return f"waits for its turn: soon, in a group with others, or within the channel's {limit} messages a minute"
+
+
+def _as_data(verdict: Verdict, told: Sequence[AlertDelivery]) -> dict[str, Any]:
+    return {
+        "channel": verdict.channel,
+        "preference": verdict.preference,
+        "topic": verdict.topic,
+        "gets": verdict.route is not None,
+        "why": verdict.why,
+        "deliveries": [d.metadata.name for d in told if d.spec.channel == verdict.channel],
+    }
+
+
+def _shown(at: dt.datetime | None) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "soon"

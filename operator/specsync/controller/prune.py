@@ -1,0 +1,97 @@
+"""Deletes what history doesn't keep: change sets first, then the snapshots that none of the kept ones refers to.
+
+A crash in between leaves garbage for the next round, never a reference to what is gone. Nothing is deleted by a
+process that may not lead any more: deletions are not guarded by a version, and it may not have seen all.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from specsync.controller import retention
+from specsync.controller.retention import ChangeSetHead
+from specsync.kube.client import KubeClient
+from specsync.kube.store import Store
+from specsync.resources import Dependency, SpecSnapshot, SyncJob
+
+_AGED_EVERY = 3600.0  # seconds; how late a spec.history.maxAgeDays may be noticed where nothing else happens
+
+
+class Pruner:
+    """Deletes for the leader, from what its stores know."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        jobs: Store[SyncJob],
+        snapshots: Store[SpecSnapshot],
+        change_sets: Store[ChangeSetHead],
+        in_office: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._snapshots = snapshots
+        self._change_sets = change_sets
+        self._in_office = in_office
+
+    async def prune(self, dependency: Dependency, at: dt.datetime, *, busy: bool) -> float | None:
+        """`busy`: a job runs, or isn't in the status yet. The seconds until more may go. Raises ApiError."""
+        if not busy:
+            await self._prune_jobs(dependency, at)
+        await self._prune_change_sets(dependency, at)
+        if busy:
+            return None  # the job's snapshot is not in the status yet; its end brings us back
+        await self._prune_snapshots(dependency, at)
+        waits = [retention.next_expiry(self._jobs_of(dependency.metadata.namespace, dependency.metadata.name), at)]
+        if dependency.spec.history.max_age_days is not None:
+            waits.append(_AGED_EVERY)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    async def prune_orphans(self, namespace: str, name: str, at: dt.datetime) -> float | None:
+        """For jobs whose Dependency isn't there. The seconds until more may go. Raises ApiError."""
+        for job in retention.surplus_orphans(self._jobs_of(namespace, name), at):
+            if self._in_office():
+                await self._client.delete(SyncJob, namespace, job.metadata.name, job.metadata.uid)
+                self._jobs.bury(job)
+        left = self._jobs_of(namespace, name)
+        expiry = retention.next_expiry(left, at)
+        return min(expiry or _AGED_EVERY, _AGED_EVERY) if left else None
+
+    async def _prune_jobs(self, dependency: Dependency, at: dt.datetime) -> None:
+        jobs = self._jobs_of(dependency.metadata.namespace, dependency.metadata.name)
+        surplus, expired = retention.surplus_jobs(dependency, jobs, at)
+        if (len(surplus) >= retention.batch_size(dependency) or expired) and self._in_office():
+            gone = surplus + [job for job in expired if job not in surplus]
+            await self._delete_jobs(dependency, jobs, gone)
+            for job in gone:
+                self._jobs.bury(job)
+
+    async def _delete_jobs(self, dependency: Dependency, jobs: Sequence[SyncJob], gone: Sequence[SyncJob]) -> None:
+        """Deletes finished jobs in one request: all but those that stay.
+
+        None of the Dependency's jobs is active, so none can finish in between unseen.
+        """
+        uids = {job.metadata.uid for job in gone}
+        selector = [f"spec.target.name={dependency.metadata.name}", "status.phase!=Pending", "status.phase!=Running"]
+        selector += [f"metadata.name!={job.metadata.name}" for job in jobs if job.metadata.uid not in uids]
+        await self._client.delete_collection(SyncJob, dependency.metadata.namespace, ",".join(selector))
+
+    async def _prune_change_sets(self, dependency: Dependency, at: dt.datetime) -> None:
+        meta = dependency.metadata
+        known = self._change_sets.owned_by(meta.namespace, meta.name)
+        for change_set in retention.surplus_change_sets(dependency, known, at):
+            if self._in_office():
+                name, uid = change_set.metadata.name, change_set.metadata.uid
+                await self._client.delete(ChangeSetHead, meta.namespace, name, uid)
+                self._change_sets.bury(change_set)
+
+    async def _prune_snapshots(self, dependency: Dependency, at: dt.datetime) -> None:
+        meta = dependency.metadata
+        kept = self._change_sets.owned_by(meta.namespace, meta.name)
+        known = self._snapshots.owned_by(meta.namespace, meta.name)
+        for snapshot in retention.surplus_snapshots(dependency, known, kept, at):
+            if self._in_office():
+                await self._client.delete(SpecSnapshot, meta.namespace, snapshot.metadata.name, snapshot.metadata.uid)
+                self._snapshots.bury(snapshot)
+
+    def _jobs_of(self, namespace: str, name: str) -> list[SyncJob]:
+        return self._jobs.owned_by(namespace, name)

@@ -1,0 +1,71 @@
+"""What can't go well ends, and what makes no sense is refused: clearly, by kubectl alone."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import ControlPlane, KubectlError
+from tests.conftest import OperatorKubeconfig
+from tests.integration.crew import Crew, contract
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def crew(
+    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
+) -> Iterator[Crew]:
+    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
+        yield crew
+
+
+def test_a_job_that_kills_one_worker_after_the_other_fails_and_says_so(crew: Crew) -> None:
+    crew.start("controller")
+    hasty = ("--heartbeat", "500ms", "--lease-duration", "1500ms")
+    doomed = [crew.start("worker", name=f"doomed-{n}", fault="kill@before-parse", timing=hasty) for n in range(6)]
+    crew.wait_ready(*doomed)
+    crew.depend_on("api", contract("api"))
+
+    def all_dead() -> bool:
+        return {worker.end_of_life() for worker in doomed} == {-signal.SIGKILL}
+
+    eventually(all_dead, timeout=90, what="all workers to be killed")
+    crew.start("worker", name="healthy", timing=hasty)
+    status = crew.wait_for_result("api", "Failed")
+    error = status["lastSync"]["error"]
+    assert (error["stage"], error["reason"]) == ("parse", "WorkersDied")
+    (job,) = crew.jobs_of("api")
+    assert job["status"]["claim"]["epoch"] == 7
+    assert [record["name"] for record in job["status"]["stages"]] == ["fetch"]
+
+
+def refusal(crew: Crew, *words: str) -> str:
+    with pytest.raises(KubectlError) as refused:
+        crew.cluster.kubectl(*words, namespace=crew.namespace)
+    return refused.value.stderr
+
+
+def test_a_finished_job_can_be_neither_cancelled_nor_retried(crew: Crew) -> None:
+    crew.start("controller")
+    crew.start("worker")
+    crew.depend_on("api", contract("api"))
+    crew.wait_for_result("api", "Baseline")
+    (job,) = crew.jobs_of("api")
+    name = job["metadata"]["name"]
+    text = refusal(crew, "patch", f"sjob/{name}", "--type=merge", "-p", '{"spec":{"cancel":true}}')
+    assert "the job has ended already: there is nothing to cancel" in text
+
+    for _ in range(2):  # the same request again changes nothing
+        annotation = "specsync.dev/retryRequestedAt=1"
+        crew.cluster.kubectl("annotate", "--overwrite", f"sjob/{name}", annotation, namespace=crew.namespace)
+        crew.cluster.kubectl(
+            "wait", f"sjob/{name}", "--for=jsonpath={.status.lastHandledRetry}=1", "--timeout=30s",
+            namespace=crew.namespace,
+        )  # fmt: skip
+    (event,) = [event for event in crew.events_about(name) if event["reason"] == "RetryRefused"]
+    assert event["type"] == "Warning"
+    assert event["message"].startswith("a succeeded job can't be retried")
+    latest: Any = crew.get("syncjobs", name)
+    assert latest["status"] == job["status"] | {"lastHandledRetry": "1"}
