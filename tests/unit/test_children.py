@@ -177,10 +177,12 @@ def test_a_document_that_needs_too_much_memory_is_refused_and_the_child_goes_on(
 
 
 async def kill_when_busy(signum: int) -> None:
-    """Sends the one child a signal (0: none) in the middle of its work."""
+    """Sends the one child a signal (0: none) in the middle of its work; with SIGKILL, returns when it is gone."""
     while not (children := children_of(os.getpid())) or not busy(children[0]):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     os.kill(children[0], signum)
+    while signum == signal.SIGKILL and children[0] in children_of(os.getpid()):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 WORKER = """

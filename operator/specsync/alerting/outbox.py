@@ -63,12 +63,12 @@ def new_delivery(
 
 
 def deliveries_of(
-    change_set: ChangeSet, dependency: Dependency, output: AlertOutput, dashboard: str = ""
+    causes: Causes, dependency: Dependency, output: AlertOutput, dashboard: str = ""
 ) -> list[AlertDelivery]:
     """All deliveries of a change set, by the recorded decision. They belong to the Dependency, not to the change set:
     what waits is sent even if retention removes that.
     """
-    causes = Causes(change_set)
+    change_set = causes.change_set
     told: dict[str, set[int]] = defaultdict(set)  # by channel: the causes that its message of the change tells
     for route in output.routes:
         if route.topic == "Change":

@@ -14,7 +14,7 @@ from msgspec import structs
 from specsync.alerting.schedule import after_quiet, next_digest, zone_of
 from specsync.alerting.selecting import Causes, from_bits, selects, to_bits
 from specsync.alerting.sunsets import sunset_causes
-from specsync.resources import AlertChannel, AlertPreference, ChangeSet, Dependency
+from specsync.resources import AlertChannel, AlertPreference, Dependency
 from specsync.resources.alertpreference import AlertPreferenceSpec, Topic
 from specsync.resources.duration import compact, seconds
 from specsync.resources.syncjob import AlertRoute
@@ -49,7 +49,7 @@ class Situation:
     at: dt.datetime
 
 
-def route_change(change_set: ChangeSet, situation: Situation) -> list[Verdict]:
+def route_change(causes: Causes, situation: Situation) -> list[Verdict]:
     """A verdict for each channel and preference that could be about the change set, by channel. See `routes`."""
     if situation.dependency.spec.alerts == "Disabled":
         text = f"Dependency {situation.dependency.metadata.name} has spec.alerts: Disabled"
@@ -57,7 +57,6 @@ def route_change(change_set: ChangeSet, situation: Situation) -> list[Verdict]:
             Verdict(channel=channel.metadata.name, preference="", topic="Change", why=text)
             for channel in _by_name(situation.channels)
         ]
-    causes = Causes(change_set)
     return [
         verdict
         for name, channel, preferences in _targets(situation)

@@ -2,7 +2,10 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
 
 from specsync.alerting.message import Counts, Part
 from specsync.openapi.selection import domain_pattern, endpoint_pattern
@@ -13,24 +16,54 @@ from specsync.resources.alertpreference import (
     DependencySelection,
     LabelExpression,
 )
-from specsync.resources.changeset import ChangeCause, ChangeEvent, Severity
+from specsync.resources.changeset import ChangeCause, ChangeEvent, OperationRef, Severity
 
 _RANK: dict[Severity, int] = {"breaking": 2, "risky": 1, "safe": 0}
+
+
+class BlobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as the blob of a large change set has it, as far as it says who is told."""
+
+    id: str
+    kind: str
+    severity: Severity
+    cause: str
+    domain: str = ""
+    operation: OperationRef | None = None
+    after: Any = None
+
+
+class _Blob(msgspec.Struct):
+    events: list[BlobEvent] = []
+
+
+def blob_events(content: bytes) -> list[BlobEvent]:
+    """All events of a change set whose object holds only the first ones: `content` is its blob."""
+    return msgspec.json.decode(content, type=_Blob).events
 
 
 class Causes:
     """The causes of a change set with their events, by the order in which they stand there."""
 
-    def __init__(self, change_set: ChangeSet) -> None:
+    def __init__(self, change_set: ChangeSet, whole: Sequence[BlobEvent] | None = None) -> None:
+        """`whole`: all events, where the change set itself holds only the first ones."""
         self.change_set = change_set
         self.causes = change_set.spec.causes
         self._events: dict[str, list[ChangeEvent]] = defaultdict(list)
         for event in change_set.spec.events:
             self._events[event.cause].append(event)
+        self._whole: dict[str, list[BlobEvent]] | None = None if whole is None else defaultdict(list)
+        for each in whole or ():
+            if self._whole is not None:
+                self._whole[each.cause].append(each)
 
     def events(self, cause: ChangeCause) -> list[ChangeEvent]:
         """Those of its events that the ChangeSet itself holds, worst first."""
         return self._events.get(cause.fingerprint, [])
+
+    def reach(self, cause: ChangeCause) -> Sequence[ChangeEvent | BlobEvent]:
+        """All of its events, as far as they are known here."""
+        return self.events(cause) if self._whole is None else self._whole.get(cause.fingerprint, [])
 
     def part(self, chosen: Iterable[int]) -> Part:
         """The part that these causes make."""
@@ -41,9 +74,9 @@ class Causes:
             whole = Counts(breaking=spec.summary.breaking, risky=spec.summary.risky, safe=spec.summary.safe)
             return Part(found, whole, whole=True)
         counted: Counter[str] = Counter()
-        for cause, events in found:
-            # A cause whose events are in the blob alone counts as one.
-            counted.update([event.severity for event in events] or [cause.severity])
+        for cause, _ in found:
+            # A cause whose events are nowhere to be found counts as one.
+            counted.update([event.severity for event in self.reach(cause)] or [cause.severity])
         counts = Counts(breaking=counted["breaking"], risky=counted["risky"], safe=counted["safe"])
         return Part(found, counts, whole=False)
 
@@ -52,9 +85,9 @@ class Causes:
         within = _scope(spec.scope)
         found = set()
         for index, cause in enumerate(self.causes):
-            events = self.events(cause)
+            events = self.reach(cause)
             if not events:
-                # They are in the blob alone: better told once too often than not at all.
+                # They are in the blob alone, which is lost: better told once too often than not at all.
                 fits = _RANK[cause.severity] >= _RANK[spec.min_severity] and _kind_fits(spec, cause.kind)
             else:
                 fits = any(
@@ -70,7 +103,7 @@ class Causes:
 
     def in_scope(self, scope: AlertScope | None) -> set[int]:
         within = _scope(scope)
-        return {index for index, cause in enumerate(self.causes) if any(within(e) for e in self.events(cause))}
+        return {index for index, cause in enumerate(self.causes) if any(within(e) for e in self.reach(cause))}
 
 
 def to_bits(indexes: Iterable[int]) -> str:
@@ -120,7 +153,7 @@ class _Scope:
         self._domains: list[re.Pattern[str]] = [domain_pattern(each) for each in scope.domains] if scope else []
         self._endpoints = [endpoint_pattern(each) for each in scope.endpoints] if scope else []
 
-    def __call__(self, event: ChangeEvent) -> bool:
+    def __call__(self, event: ChangeEvent | BlobEvent) -> bool:
         if not (self._domains or self._endpoints) or event.operation is None:
             return True
         if any(pattern.fullmatch(event.domain) for pattern in self._domains):

@@ -43,11 +43,11 @@ def _sunsets(causes: Causes, indexes: Iterable[int], at: dt.datetime) -> Iterato
     for index in indexes:
         if index >= len(causes.causes):
             continue
-        for event in causes.events(causes.causes[index]):
+        for event in causes.reach(causes.causes[index]):
             if event.id not in _RULES or event.operation is None or event.after is None:
                 continue
             try:
-                day = dt.date.fromisoformat(event.after)
+                day = dt.date.fromisoformat(str(event.after))
             except ValueError:
                 continue
             if day > at.date():

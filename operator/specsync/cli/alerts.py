@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +13,9 @@ from msgspec import Meta
 from specsync.alerting.history import EarlierChange, acknowledged_causes, earlier_than
 from specsync.alerting.message import Counts, counted
 from specsync.alerting.routing import Situation, Verdict, route_change
+from specsync.alerting.selecting import BlobEvent, Causes, blob_events
+from specsync.blobs.store import BlobError
+from specsync.cli.blobstore import add_reading_arguments, readers_stores
 from specsync.cli.reading import add_connection_arguments, find, run_reading
 from specsync.cli.terminal import write
 from specsync.diffing.plain import plain
@@ -54,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the ChangeSet's name, or dep/NAME: that Dependency's latest")
     parser.add_argument("--note", default="", metavar="TEXT", help="ack, resolve: what there is to say")
     parser.add_argument("--by", metavar="NAME", help="ack, resolve: who (default: as the cluster knows you)")
+    add_reading_arguments(parser)
     add_connection_arguments(parser)
 
 
@@ -65,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         if options.action != "explain":
             field = "acknowledged" if options.action == "ack" else "resolved"
             return await _triage(client, change_set, field, options)
-        return await _explain(client, change_set, options.output)
+        whole = await _whole(client, change_set, options)
+        return await _explain(client, Causes(change_set, whole), options.output)
 
     result = run_reading(options, work)
     if isinstance(result, int):
@@ -97,7 +103,20 @@ async def _who_am_i(client: KubeClient) -> str:
     return review.status.user_info.username or "somebody"
 
 
-async def _explain(client: KubeClient, change_set: ChangeSet, output: str) -> bytes:
+async def _whole(client: KubeClient, change_set: ChangeSet, options: argparse.Namespace) -> list[BlobEvent] | None:
+    """All events, where the ChangeSet holds only the first ones; without them, scopes can't be judged wholly."""
+    spec = change_set.spec
+    if spec.blob is None:
+        return None
+    try:
+        return blob_events(await readers_stores(client, options).get(change_set.metadata.namespace, spec.blob))
+    except (ApiError, BlobError) as error:
+        print(f"specsync alerts: {error}; judged by the first {len(spec.events)} events.", file=sys.stderr)
+        return None
+
+
+async def _explain(client: KubeClient, causes: Causes, output: str) -> bytes:
+    change_set = causes.change_set
     meta, spec = change_set.metadata, change_set.spec
     dependency = await client.get(Dependency, meta.namespace, spec.dependency)
     channels = await client.list(AlertChannel, meta.namespace)
@@ -105,7 +124,7 @@ async def _explain(client: KubeClient, change_set: ChangeSet, output: str) -> by
     changes = await client.list(EarlierChange, meta.namespace, fields=f"spec.dependency={spec.dependency}", page=20)
     known = acknowledged_causes(earlier_than(meta.name, changes))
     at = meta.creation_timestamp or now()
-    verdicts = route_change(change_set, Situation(dependency, channels, preferences, known, at))
+    verdicts = route_change(causes, Situation(dependency, channels, preferences, known, at))
     told = await client.list(AlertDelivery, meta.namespace, fields=f"spec.changeSet={meta.name}")
     if output == "json":
         found = {"changeSet": meta.name, "verdicts": [_as_data(v, told) for v in verdicts]}

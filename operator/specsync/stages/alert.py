@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from specsync.alerting.history import EarlierChange, acknowledged_causes, reverted_by
 from specsync.alerting.outbox import deliveries_of, resolves_of
 from specsync.alerting.routing import Situation, route_change, routes
+from specsync.alerting.selecting import BlobEvent, Causes, blob_events
+from specsync.blobs.store import BlobCorrupted, BlobMissing
 from specsync.kube.client import Conflict, NotFound
 from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet
 from specsync.resources.meta import now
@@ -27,12 +29,13 @@ async def run(context: StageContext) -> StageResult:
         change_set = await context.client.get(ChangeSet, context.namespace, name)
     except NotFound:
         raise StageError(Reason.NOT_FOUND, f"ChangeSet {name} was deleted before anybody was told of it") from None
+    causes = Causes(change_set, await _whole(context, change_set))
     output, surplus = context.begun("alert", AlertOutput), 0
     if output is None:
-        output, surplus = await _decide(context, change_set)
+        output, surplus = await _decide(context, causes)
         if output.routes or output.reverted:
             await context.checkpoint(output)
-    created = await _enqueue(context, change_set, output)
+    created = await _enqueue(context, causes, output)
     event = await _record_event(context, name)
     message = f"{created} deliveries" if created else "no channel gets it"
     if surplus:
@@ -43,13 +46,24 @@ async def run(context: StageContext) -> StageResult:
 STAGE = Stage("alert", run, deadline=60.0)
 
 
-async def _decide(context: StageContext, change_set: ChangeSet) -> tuple[AlertOutput, int]:
+async def _whole(context: StageContext, change_set: ChangeSet) -> list[BlobEvent] | None:
+    """All events of a change set that is too large to hold them itself; None where it does, or the blob is lost."""
+    if change_set.spec.blob is None:
+        return None
+    try:
+        return blob_events(await context.blobs.get(context.namespace, change_set.spec.blob))
+    except (BlobMissing, BlobCorrupted):
+        return None  # people are told all the same
+
+
+async def _decide(context: StageContext, causes: Causes) -> tuple[AlertOutput, int]:
     """Who is told of what and when, as things are now; and how many routes are too many to be recorded."""
     client, namespace, at = context.client, context.namespace, now()
     channels = await client.list(AlertChannel, namespace)
     preferences = await client.list(AlertPreference, namespace)
     if not channels and not preferences:
         return AlertOutput(routed_at=at), 0
+    change_set = causes.change_set
     own = f"spec.dependency={context.dependency.metadata.name}"
     earlier = [
         change
@@ -57,15 +71,15 @@ async def _decide(context: StageContext, change_set: ChangeSet) -> tuple[AlertOu
         if change.metadata.name != change_set.metadata.name
     ]
     situation = Situation(context.dependency, channels, preferences, acknowledged_causes(earlier), at)
-    found = routes(route_change(change_set, situation))
+    found = routes(route_change(causes, situation))
     output = AlertOutput(routed_at=at, routes=found[:MAX_ROUTES], reverted=reverted_by(change_set, earlier))
     return output, max(0, len(found) - MAX_ROUTES)
 
 
-async def _enqueue(context: StageContext, change_set: ChangeSet, output: AlertOutput) -> int:
+async def _enqueue(context: StageContext, causes: Causes, output: AlertOutput) -> int:
     """Creates what isn't there yet. The number of deliveries of this change set."""
-    wanted = deliveries_of(change_set, context.dependency, output, context.dashboard_url)
-    ends = [delivery for name in output.reverted for delivery in await _ends_of(context, name, change_set)]
+    wanted = deliveries_of(causes, context.dependency, output, context.dashboard_url)
+    ends = [delivery for name in output.reverted for delivery in await _ends_of(context, name, causes.change_set)]
     for delivery in [*wanted, *ends]:
         with contextlib.suppress(Conflict):  # made before a crash
             await context.client.create(delivery)

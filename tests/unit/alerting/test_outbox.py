@@ -25,7 +25,7 @@ def output(*routes: AlertRoute) -> AlertOutput:
 
 
 def made(*routes: AlertRoute, **options: Any) -> list[AlertDelivery]:
-    return deliveries_of(change_set(), shop(), output(*routes), **options)
+    return deliveries_of(Causes(change_set()), shop(), output(*routes), **options)
 
 
 def test_the_same_decision_makes_the_same_deliveries() -> None:
@@ -67,7 +67,7 @@ def test_what_a_document_says_is_one_line_of_plain_text() -> None:
     evil = "a\r\nBcc: x\x1b[31m\u202eb"
     events = [event("c", "breaking", "/x", summary=evil, before=evil, domain=evil)]
     changed = change_set(events, [{**cause("c", "breaking", 1), "summary": evil}])
-    [only] = deliveries_of(changed, shop(display_name=evil), output(AlertRoute(channel="team", causes="1")))
+    [only] = deliveries_of(Causes(changed), shop(display_name=evil), output(AlertRoute(channel="team", causes="1")))
     texts = msgspec.json.encode(only.spec.message).decode()
     assert "\\n" not in texts
     assert "\\u001b" not in texts
@@ -113,7 +113,7 @@ def test_sunsets_are_told_at_once_and_before_their_day() -> None:
         for name, day in (("a", "2026-03-01"), ("b", "2026-03-01"), ("c", "2026-01-08"))
     ]
     changed = change_set(ends, [cause("sun", "safe", 3)])
-    found = deliveries_of(changed, shop(), output(AlertRoute(channel="team", topic="Deprecation", causes="1")))
+    found = deliveries_of(Causes(changed), shop(), output(AlertRoute(channel="team", topic="Deprecation", causes="1")))
     assert [(each.spec.message.title, each.spec.not_before) for each in found] == [
         ("shop: GET /c ends on 2026-01-08, in 6 days", None),
         ("shop: GET /c ends on 2026-01-08, in 1 day", dt.datetime(2026, 1, 7, 9, tzinfo=dt.UTC)),
@@ -125,7 +125,7 @@ def test_sunsets_are_told_at_once_and_before_their_day() -> None:
     assert all(each.spec.change_set == "shop-1" for each in found)
     # To a channel that gets the message of the change itself, that is the first word of it.
     both = output(AlertRoute(channel="team", causes="1"), AlertRoute(channel="team", topic="Deprecation", causes="1"))
-    again = deliveries_of(changed, shop(), both)
+    again = deliveries_of(Causes(changed), shop(), both)
     assert [each.spec.message.kind for each in again] == ["Change", *["Deprecation"] * 4]
     assert all(each.spec.not_before for each in again[1:])
 

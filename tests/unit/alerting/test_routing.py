@@ -4,10 +4,11 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from specsync.alerting.routing import Situation, Verdict, interested, route_change, routes
-from specsync.alerting.selecting import from_bits, to_bits
+from specsync.alerting.selecting import BlobEvent, Causes, from_bits, to_bits
 from specsync.resources import AlertChannel, AlertPreference, Dependency
 from specsync.resources.meta import ObjectMeta
 from tests.unit.alerting.samples import ADDED, GONE, NEEDED, cause, change_set, channel, event, preference, shop
@@ -27,7 +28,7 @@ def situation(
 
 
 def verdicts(*preferences: AlertPreference, **more: Any) -> dict[tuple[str, str], Verdict]:
-    found = route_change(change_set(), situation(preferences, **more))
+    found = route_change(Causes(change_set()), situation(preferences, **more))
     return {(v.channel, v.preference): v for v in found}
 
 
@@ -123,7 +124,7 @@ def test_dependencies_are_chosen_by_label_as_kubernetes_does(selector: dict[str,
 
 def test_two_preferences_make_one_message_and_a_digest_another() -> None:
     found = route_change(
-        change_set(),
+        Causes(change_set()),
         situation(
             [
                 preference("a", "team"),
@@ -170,22 +171,32 @@ def test_health_goes_to_who_asks_or_to_the_defaults() -> None:
 def test_sunsets_are_a_topic_of_their_own() -> None:
     sunset = event("sun", "safe", "/orders", id="endpoint-deprecated-with-sunset", after="2026-03-01")
     changed = change_set([sunset], [cause("sun", "safe", 1)])
-    [verdict] = [v for v in route_change(changed, situation()) if v.route]
+    [verdict] = [v for v in route_change(Causes(changed), situation()) if v.route]
     assert (verdict.channel, verdict.topic) == ("main", "Deprecation")
     past = change_set([{**sunset, "after": "2026-01-02"}], [cause("sun", "safe", 1)])
-    assert not any(v.route for v in route_change(past, situation()))
-    found = route_change(changed, situation([preference("mine", "team", scope={"endpoints": ["/users"]})]))
+    assert not any(v.route for v in route_change(Causes(past), situation()))
+    found = route_change(Causes(changed), situation([preference("mine", "team", scope={"endpoints": ["/users"]})]))
     assert not any(v.route for v in found)
     soon = event("sun", "breaking", "/orders", id="api-sunset-date-too-small", after="2026-01-09")
-    found = route_change(change_set([soon], [cause("sun", "breaking", 1)]), situation())
+    found = route_change(Causes(change_set([soon], [cause("sun", "breaking", 1)])), situation())
     assert [v.topic for v in found if v.route] == ["Change", "Deprecation"], "one that breaks needs its reminders too"
 
 
 def test_causes_without_events_here_are_told_rather_than_not() -> None:
     """A ChangeSet holds the first events only."""
     changed = change_set([], [cause(GONE, "breaking", 4)], truncated=True)
-    found = route_change(changed, situation([preference("mine", "team", scope={"domains": ["users"]})]))
+    found = route_change(Causes(changed), situation([preference("mine", "team", scope={"domains": ["users"]})]))
     assert told(next(v for v in found if v.preference == "mine")) == {GONE}
+
+
+@pytest.mark.parametrize(("domain", "fits"), [("users", True), ("orders", False)])
+def test_events_that_are_in_the_blob_alone_are_judged_by_it(domain: str, fits: bool) -> None:
+    changed = change_set([], [cause(GONE, "breaking", 4)], truncated=True)
+    operation = {"method": "GET", "path": f"/{domain}"}
+    whole = [{"id": "r", "kind": "k", "severity": "breaking", "cause": GONE, "domain": domain, "operation": operation}]
+    causes = Causes(changed, msgspec.convert(whole, list[BlobEvent]))
+    found = route_change(causes, situation([preference("mine", "team", scope={"domains": ["users"]})]))
+    assert [bool(v.route) for v in found if v.preference == "mine"] == [fits]
 
 
 def test_bits_are_indexes() -> None:
