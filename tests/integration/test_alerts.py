@@ -43,7 +43,7 @@ def test_a_breaking_change_goes_to_default_channels_alone_and_once(
 
     assert request.content["type"] == "specsync.change"
     [message] = request.content["data"]["messages"]
-    assert message["title"] == "The Shop 1 → 2: 1 breaking change"
+    assert message["title"] == "The Shop: 1 breaking change (1 → 2)"
     assert (message["level"], message["dependency"], message["namespace"]) == ("Critical", "shop", user.namespace)
     [cause] = message["change"]["causes"]
     assert cause["severity"] == "breaking"
@@ -126,7 +126,7 @@ def test_a_channel_that_is_broken_says_so_and_sends_when_it_is_mended(
 
     receiver.always(f"{path}/team", status(200))
     [request] = eventually(lambda: receiver.accepted(f"{path}/team"), timeout=30, what="the alert after all")
-    assert request.titles == ["shop 1 → 2: 1 breaking change"]
+    assert request.titles == ["shop: 1 breaking change (1 → 2)"]
     eventually(lambda: user.condition("achan/team", "Ready")["status"], until="True".__eq__)
     assert "ChannelRecovered" in user.reasons("team")
     [sent] = deliveries(user, kind="Change")
@@ -164,7 +164,7 @@ def test_many_changes_at_once_are_one_message_at_once_and_one_group(
     for shop in shops:
         shop.breaks()
     told = eventually(lambda: receiver.told(path), until=lambda titles: len(titles) >= 6, timeout=30)
-    assert sorted(told) == [f"shop-{number} 1 → 2: 1 breaking change" for number in range(6)]
+    assert sorted(told) == [f"shop-{number}: 1 breaking change (1 → 2)" for number in range(6)]
     requests = receiver.accepted(path)
     assert requests[0].content["type"] == "specsync.change", "the first goes at once, alone"
     assert {request.content["type"] for request in requests[1:]} <= {"specsync.group", "specsync.change"}
@@ -246,9 +246,9 @@ def test_what_nobody_acknowledges_is_told_again_and_taking_it_back_ends_it(
     shop = Shop(user, documents)
     first = shop.breaks()
     told = eventually(lambda: receiver.told(path), until=lambda titles: len(titles) == 2, what="the reminder")
-    assert told == ["shop 1 → 2: 1 breaking change", "Still open after 1s: shop 1 → 2: 1 breaking change"]
+    assert told == ["shop: 1 breaking change (1 → 2)", "Still open after 1s: shop: 1 breaking change (1 → 2)"]
     back = shop.takes_back()
-    eventually(lambda: receiver.told(path), until=lambda titles: "Closed: shop 1 → 2: 1 breaking change" in titles)
+    eventually(lambda: receiver.told(path), until=lambda titles: "Closed: shop: 1 breaking change (1 → 2)" in titles)
     [end] = deliveries(user, kind="Resolve")
     assert back in end["spec"]["message"]["text"]
     assert end["spec"]["changeSet"] == first
@@ -278,7 +278,7 @@ def test_a_digest_bundles_what_came_and_a_dependency_can_opt_out(
     user.kubectl("create", "-f", "-", stdin=waiting)
     [request] = eventually(lambda: receiver.accepted(path), what="the digest")
     assert request.content["type"] == "specsync.digest"
-    assert sorted(request.titles) == ["one 1 → 2: 1 breaking change", "two 1 → 2: 1 breaking change"]
+    assert sorted(request.titles) == ["one: 1 breaking change (1 → 2)", "two: 1 breaking change (1 → 2)"]
     eventually(lambda: phases(user), until=["Pending", "Pending", "Sent", "Sent"].__eq__)
 
 

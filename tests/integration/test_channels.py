@@ -122,18 +122,18 @@ def test_one_change_is_one_message_in_each_kind_of_channel(
     eventually(numbers, until=dict.fromkeys(names, 2).__eq__, what="the change in each")
     latest = {channel: found[1] for channel, found in got().items()}
 
-    title = "The <Shop> @channel 1 → 2: 1 breaking change"
+    title = "The <Shop> @channel: 1 breaking change (1 → 2)"
     for payload in (latest["slack"], latest["bot"]):
         for block in Block.parse_all(payload["blocks"]):
             block.validate_json()
         assert payload["blocks"][0]["text"]["text"] == f"🔴 {title}"
-        assert payload["text"].startswith("🔴 The &lt;Shop&gt; @channel 1 → 2: 1 breaking change")
+        assert payload["text"].startswith("🔴 The &lt;Shop&gt; @channel: 1 breaking change (1 → 2)")
     assert latest["bot"]["channel"] == "#api-alerts"
     assert services.bot.taken[-1].headers["authorization"] == f"Bearer {TOKEN}"
     card = json.dumps(latest["teams"], ensure_ascii=False)
     assert latest["teams"]["attachments"][0]["content"]["version"] == "1.5"
     assert title in card
-    assert latest["mail"]["Subject"].startswith(f"[specsync] {title}")
+    assert latest["mail"]["Subject"].startswith(title)
     assert services.mail.logins == ["specsync"] * 2
     opened = latest["pager"]
     EVENT.validate(opened)

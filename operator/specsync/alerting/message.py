@@ -84,7 +84,7 @@ def change_message(change_set: ChangeSet, dependency: Dependency, part: Part, da
     message = Message(
         kind="Change",
         level=_LEVELS[part.severity],
-        title=_cut(f"{shown}{versions}: {counted(part.counts)}", 256),
+        title=_cut(f"{shown}: {counted(part.counts)}{versions}", 256),  # what a phone cuts off are the versions
         namespace=namespace,
         dependency=spec.dependency,
         display_name=shown,
@@ -271,8 +271,8 @@ def _title(dependency: Dependency) -> str:
 def _versions(before: str, after: str) -> str:
     before, after = _cut(before, 40), _cut(after, 40)
     if before and after and before != after:
-        return f" {before} → {after}"
-    return f" {after}" if after else ""
+        return f" ({before} → {after})"
+    return f" ({after})" if after else ""
 
 
 def _value(text: str | None) -> str | None:

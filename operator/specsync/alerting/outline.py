@@ -15,6 +15,7 @@ from specsync.diffing.plain import plain
 P = TypeVar("P")
 
 _SHOWN_OPERATIONS = 3
+_SHOWN_NAMES, _SHOWN_NAME = 3, 40  # of a group, and characters of each
 _SHOWN_VALUE = 120  # characters of a value before or after, and of a witness
 
 
@@ -53,6 +54,7 @@ class Outline:
 
     level: Level
     headline: str
+    summary: str  # the headline with the worst of it, for where nothing else is shown: a notification, a subject
     sections: tuple[Section, ...]
     more: int  # messages that are left out here
 
@@ -78,6 +80,7 @@ def outline(envelope: Envelope, budget: Budget | None = None) -> Outline:
     return Outline(
         level=envelope.messages[0].level,
         headline=_headline(envelope),
+        summary=_summary(envelope),
         sections=tuple(_section(message, budget) for message in shown),
         more=len(envelope.messages) - len(shown),
     )
@@ -105,13 +108,25 @@ def _budgets(messages: int) -> Iterator[Budget]:
 
 
 def _headline(envelope: Envelope) -> str:
-    if envelope.mode == "Single":
-        return plain(envelope.messages[0].title)
-    number = len(envelope.messages)
+    number, title = len(envelope.messages), plain(envelope.messages[0].title)
+    if number == 1:
+        return f"Digest: {title}" if envelope.mode == "Digest" else title
     breaking = sum(1 for message in envelope.messages if message.level == "Critical")
-    grave = f", {breaking} of them breaking or failing" if breaking else ""
-    word = "Digest: " if envelope.mode == "Digest" else ""
-    return f"{word}{number} alert{'' if number == 1 else 's'}{grave}"
+    grave = f", {breaking} breaking or failing" if breaking else ""
+    about = list(dict.fromkeys(plain(message.display_name or message.title) for message in envelope.messages))
+    named = ", ".join(_short(name, _SHOWN_NAME) for name in about[:_SHOWN_NAMES])
+    left = len(about) - _SHOWN_NAMES
+    word = "Digest of " if envelope.mode == "Digest" else ""
+    return f"{word}{number} alerts{grave}: {named}" + (f" and {left} more" if left > 0 else "")
+
+
+def _summary(envelope: Envelope) -> str:
+    headline, first = _headline(envelope), envelope.messages[0]
+    entries, hidden = _entries(first)
+    if len(envelope.messages) > 1 or not entries or first.sunsets:
+        return headline
+    left = len(entries) - 1 + hidden
+    return f"{headline} – {entries[0].line}" + (f", and {left} more" if left else "")
 
 
 def _section(message: Message, budget: Budget) -> Section:
@@ -139,7 +154,7 @@ def _origin(message: Message) -> str:
     if message.api_title and message.api_title != message.display_name:
         parts.append(f"API {plain(message.api_title)}")
     if message.change is not None and message.change.partial:
-        parts.append("the part that you asked for")
+        parts.append("part of a larger change")
     return ", ".join(parts)
 
 
@@ -153,9 +168,14 @@ def _entries(message: Message) -> tuple[list[Entry], int]:
 
 def _cause(cause: Cause) -> Entry:
     details = []
-    if cause.before is not None or cause.after is not None:
+    line = plain(cause.summary)
+    if cause.before is not None and cause.after is not None:
         details.append(f"{_value(cause.before)} → {_value(cause.after)}")
-    if cause.operations:
+    elif cause.before is not None or cause.after is not None:
+        details.append(f"was {_value(cause.before)}" if cause.after is None else f"now {_value(cause.after)}")
+    if len(cause.operations) == 1 and cause.operation_count <= 1:
+        line = f"{_operation(cause.operations[0])}: {line}"
+    elif cause.operations:
         named = ", ".join(_operation(operation) for operation in cause.operations[:_SHOWN_OPERATIONS])
         left = max(cause.operation_count, len(cause.operations)) - min(len(cause.operations), _SHOWN_OPERATIONS)
         details.append(f"in {named}" + (f" and {left} more" if left else ""))
@@ -167,7 +187,7 @@ def _cause(cause: Cause) -> Entry:
         )
         value, reason = _short(cause.witness.value), _short(cause.witness.reason)
         details.append(f"for example ({plain(cause.witness.place)}): {value} {happens}: {reason}")
-    return Entry(mark=cause.severity, line=plain(cause.summary), details=tuple(details))
+    return Entry(mark=cause.severity, line=line, details=tuple(details))
 
 
 def _operation(operation: Operation) -> str:
@@ -175,9 +195,9 @@ def _operation(operation: Operation) -> str:
 
 
 def _value(text: str | None) -> str:
-    return "nothing" if text is None else _short(text) or '""'
+    return _short(text or "") or '""'
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = _SHOWN_VALUE) -> str:
     text = plain(text)
-    return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -71,6 +71,7 @@ class _Joiner:
         self._taken: set[tuple[str, str]] = set()
         self._waiting: list[_Key] = []
         self._inlining: list[_Key] = []
+        self._open: set[int] = set()
         self._walked: dict[tuple[int, str, str], Any] = {}
         self._missing: dict[str, Wanted] = {}
         self._broken: dict[_Key, str] = {}
@@ -124,11 +125,14 @@ class _Joiner:
             return node
         known = self._walked.get((id(node), kind, base))
         if known is not None:
+            if id(known) in self._open:  # a file is a tree: only what stands in a reference's place leads back to it
+                raise self._unresolvable(self._shown(base, pointer), self._inlining[-1], "which leads back to itself")
             return known
         if kind == "discriminator":
             return self._discriminator(node, base, pointer)
         changed: dict[str, Any] = {}
         self._walked[id(node), kind, base] = changed
+        self._open.add(id(changed))
         for field, value in node.items():
             below_kind = field_kind(kind, field)
             if below_kind is not None and isinstance(value, dict | list):
@@ -137,9 +141,11 @@ class _Joiner:
             else:
                 changed[field] = value
         reference = node.get("$ref")
+        found = changed
         if isinstance(reference, str):
-            return self._follow(reference, changed, kind, base, pointer, out)
-        return changed
+            found = self._follow(reference, changed, kind, base, pointer, out)
+        self._open.discard(id(changed))
+        return found
 
     def _follow(self, reference: str, changed: dict[str, Any], kind: str, base: str, pointer: str, out: str) -> Any:
         """``changed`` with its reference as one within the document, or with what it finds in its place."""

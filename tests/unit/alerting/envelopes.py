@@ -14,7 +14,7 @@ def change(causes: int = 2, text: str = "", **settings: Any) -> Message:
     return Message(
         kind="Change",
         level="Critical",
-        title=f"{text or 'Shop'} 1.2 → 1.3: {causes} breaking changes",
+        title=f"{text or 'Shop'}: {causes} breaking changes (1.2 → 1.3)",
         namespace="team-a",
         dependency="shop",
         display_name=text or "Shop",
@@ -74,7 +74,7 @@ def resolve() -> Message:
     return Message(
         kind="Resolve",
         level="Good",
-        title="Closed: Shop 1.2 → 1.3: 2 breaking changes",
+        title="Closed: Shop: 2 breaking changes (1.2 → 1.3)",
         text="anna acknowledged it.",
         namespace="team-a",
         dependency="shop",

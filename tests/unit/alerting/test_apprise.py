@@ -22,7 +22,7 @@ def test_an_allowed_service_takes_it() -> None:
         receipt = asyncio.run(CHANNEL.send(CHANNEL.render(single(change())), out))
     assert receipt.detail == "taken by json://"
     taken = json.loads(service.taken[0].body)
-    assert taken["title"] == "Shop 1.2 → 1.3: 2 breaking changes"
+    assert taken["title"] == "Shop: 2 breaking changes (1.2 → 1.3)"
     assert "- breaking: schema Order0, currency: required property removed" in taken["message"]
     assert taken["type"] == "failure"
 

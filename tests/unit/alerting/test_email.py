@@ -70,7 +70,7 @@ def test_a_mail_by_starttls_with_login(certificates: Certificates) -> None:
     assert server.logins == ["specsync"]
     assert server.mails[0].rcpt_tos == ["api-team@example.com", "anna@example.com"]
     mail = server.latest()
-    assert mail["Subject"] == "[specsync] Shop 1.2 → 1.3: 2 breaking changes"
+    assert mail["Subject"] == "Shop: 2 breaking changes (1.2 → 1.3)"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["Date"].datetime.isoformat() == "2026-11-24T12:00:00+00:00"
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))

@@ -46,11 +46,11 @@ def test_the_same_decision_makes_the_same_deliveries() -> None:
 def test_a_message_tells_the_part_that_was_asked_for() -> None:
     [whole, part] = made(AlertRoute(channel="team", causes="7"), AlertRoute(channel="other", causes="2"))
     message = whole.spec.message
-    assert message.title == "shop 1 → 2: 1 breaking, 2 risky and 1 safe changes"
+    assert message.title == "shop: 1 breaking, 2 risky and 1 safe changes (1 → 2)"
     assert message.change is not None
     assert [c.severity for c in message.change.causes] == ["breaking", "risky", "safe"]
     assert not message.change.partial
-    assert part.spec.message.title == "shop 1 → 2: 2 risky changes"
+    assert part.spec.message.title == "shop: 2 risky changes (1 → 2)"
     assert part.spec.message.level == "Warning"
     change = part.spec.message.change
     assert change is not None

@@ -42,7 +42,7 @@ def test_slack_takes_the_blocks(envelope: Any) -> None:
 def test_the_message_says_what_a_person_needs() -> None:
     payload = BY_WEBHOOK.render(single(change()))
     shown = "\n".join(texts(payload["blocks"]))
-    assert payload["text"] == "🔴 Shop 1.2 → 1.3: 2 breaking changes"
+    assert payload["text"] == "🔴 Shop: 2 breaking changes (1.2 → 1.3)"
     for expected in (
         "namespace team-a, Dependency shop, API Orders",
         "schema Order0, currency: required property removed",

@@ -217,6 +217,18 @@ def test_examples_and_values_hold_no_references() -> None:
             "UnresolvableReference",
             "The $ref at b.yaml# points to 'a.yaml#', which leads back to itself",
         ),
+        (  # the same place, spelt in two ways
+            f"{HEAD}paths: {{/a: {{$ref: 'a.yaml#/item'}}}}",
+            {"a_yaml": "item: {get: {callbacks: {c: {x: {$ref: '#/%69tem'}}}}}"},
+            "UnresolvableReference",
+            "which leads back to itself",
+        ),
+        (  # found by bench.fuzz: whole maps
+            with_schemas("{A: {oneOf: [{$ref: a.yaml}]}}"),
+            {"a_yaml": "oneOf: [{properties: {$ref: '#'}}]"},
+            "UnresolvableReference",
+            "The $ref at a.yaml#/oneOf/0 points to 'a.yaml#', which leads back to itself",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_said(root: str, files: dict[str, str], reason: str, message: str) -> None:

@@ -65,7 +65,7 @@ class EmailChannel(Channel[Mail]):
         mail = EmailMessage(policy=SMTP_POLICY)
         mail["From"] = Address("specsync", addr_spec=self._settings.from_)
         mail["To"] = ", ".join(self._settings.to)
-        mail["Subject"] = _subject(found.headline)
+        mail["Subject"] = _subject(found.summary)
         mail["Date"] = format_datetime(max(message.at for message in envelope.messages))
         mail["Message-ID"] = f"<{_id(envelope.id)}@{domain}>"
         if envelope.mode == "Single" and first.incident:
@@ -222,8 +222,7 @@ def text_page(found: Outline) -> str:
     return "\n".join(lines)
 
 
-def _subject(headline: str) -> str:
-    text = f"[specsync] {headline}"
+def _subject(text: str) -> str:
     return text if len(text) <= MAX_SUBJECT else text[: MAX_SUBJECT - 1] + "…"
 
 

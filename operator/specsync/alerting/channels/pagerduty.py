@@ -75,7 +75,7 @@ def _trigger(message: Message, outline: Outline, key: str) -> dict[str, Any]:
         "client": "specsync",
         **({"links": links} if links else {}),
         "payload": {
-            "summary": section.title[:MAX_SUMMARY],
+            "summary": outline.summary[:MAX_SUMMARY],
             "timestamp": message.at.isoformat(),
             "severity": _SEVERITIES[message.level],
             "source": f"{message.namespace}/{message.dependency}" if message.dependency else message.namespace,

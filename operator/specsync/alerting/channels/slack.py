@@ -25,6 +25,7 @@ from specsync.resources.reasons import Reason
 POST_MESSAGE = "https://slack.com/api/chat.postMessage"
 MAX_BLOCKS = 50
 MAX_HEADER = 150
+MAX_NOTIFICATION = 300
 # Slack refuses messages over some 10,000 characters in all (msg_blocks_too_long), and documents no exact figure.
 MAX_TEXTS = 7500
 
@@ -92,7 +93,8 @@ def _payload(outline: Outline) -> dict[str, Any]:
     if outline.more_line:
         blocks.append(_rich([_line([_text(outline.more_line)])]))
     return {
-        "text": _escaped(f"{_SIGNS[outline.level]} {outline.headline}"),
+        # What a phone's notification shows; the blocks take its place in the channel.
+        "text": _escaped(_cut(f"{_SIGNS[outline.level]} {outline.summary}", MAX_NOTIFICATION)),
         "mrkdwn": False,
         "parse": "none",
         "link_names": False,
@@ -134,8 +136,7 @@ def _entry(entry: Entry) -> list[dict[str, Any]]:
 
 
 def _header(text: str) -> dict[str, Any]:
-    short = text if len(text) <= MAX_HEADER else text[: MAX_HEADER - 1] + "…"
-    return {"type": "header", "text": {"type": "plain_text", "text": short, "emoji": False}}
+    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, MAX_HEADER), "emoji": False}}
 
 
 def _rich(elements: list[dict[str, Any]]) -> dict[str, Any]:
@@ -155,6 +156,10 @@ def _list(lines: list[dict[str, Any]], indent: int) -> dict[str, Any]:
 def _text(text: str, **style: bool) -> dict[str, Any]:
     styles = {name: True for name, wanted in style.items() if wanted}
     return {"type": "text", "text": text, **({"style": styles} if styles else {})}
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _escaped(text: str) -> str:

@@ -77,7 +77,7 @@ def card(outline: Outline) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.5",
         "msteams": {"width": "Full"},
-        "fallbackText": outline.headline,
+        "fallbackText": outline.summary,
         "body": body,
         **({"actions": [_open(links[0])]} if single and links else {}),
     }
