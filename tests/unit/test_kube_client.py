@@ -1,18 +1,22 @@
 """How the client takes an API server's answers, against a server over HTTP that answers as it is told."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
+from specsync.kube import client as client_module
 from specsync.kube import connection
 from specsync.kube.client import ApiError, KubeClient
 from specsync.kube.core import ConfigMap, Lease, LeaseSpec
-from specsync.resources.meta import ObjectMeta
+from specsync.resources import clock
+from specsync.resources.meta import ObjectMeta, now
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ns"}}
 Scenario = Callable[[KubeClient], Awaitable[None]]
@@ -62,6 +66,47 @@ class Server:
 
 async def read(client: KubeClient) -> None:
     assert (await client.get(ConfigMap, "ns", "a")).metadata.name == "a"
+
+
+@pytest.fixture
+def same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process's clock is right at first, and again afterwards."""
+    monkeypatch.setattr(clock, "_offset", dt.timedelta(0))
+
+
+def told(ahead: float) -> dict[str, str]:
+    """The header of a server whose clock is so many seconds ahead."""
+    return {"Date": format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead), usegmt=True)}
+
+
+def ahead_after(*dates: dict[str, str]) -> float:
+    """Seconds that `now` is ahead of this machine's clock after answers with these headers."""
+
+    async def reads(client: KubeClient) -> None:
+        for _ in dates:
+            await read(client)
+
+    Server(*((200, date, MAP) for date in dates)).run(reads)
+    return (now() - dt.datetime.now(dt.UTC)).total_seconds()
+
+
+@pytest.mark.usefixtures("same_clock")
+@pytest.mark.parametrize("ahead", [7200, -7200])
+def test_the_time_is_the_api_servers(ahead: int) -> None:
+    assert ahead_after(told(ahead)) == pytest.approx(ahead, abs=3)
+    assert ahead_after(told(ahead), told(0)) == pytest.approx(0, abs=3)
+
+
+@pytest.mark.usefixtures("same_clock")
+@pytest.mark.parametrize("date", [{}, {"Date": "yesterday"}, {"Date": "Tue, 24 Nov 2026 13:20:12 -0000"}])
+def test_a_clock_that_is_right_is_left_alone(date: dict[str, str]) -> None:
+    assert ahead_after(date) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.usefixtures("same_clock")
+def test_an_answer_that_was_long_under_way_tells_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_SOON", 0.0)
+    assert ahead_after(told(-60)) == pytest.approx(0, abs=1)
 
 
 def test_429_is_asked_again_when_the_server_said() -> None:

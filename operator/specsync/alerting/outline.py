@@ -14,6 +14,7 @@ from specsync.diffing.plain import plain
 
 P = TypeVar("P")
 
+_MOST_ENTRIES = 50
 _SHOWN_OPERATIONS = 3
 _SHOWN_NAMES, _SHOWN_NAME = 3, 40  # of a group, and characters of each
 _SHOWN_VALUE = 120  # characters of a value before or after, and of a witness
@@ -86,10 +87,18 @@ def outline(envelope: Envelope, budget: Budget | None = None) -> Outline:
     )
 
 
-def fitted(envelope: Envelope, make: Callable[[Outline], P], fits: Callable[[P], bool]) -> P:
-    """The fullest payload that fits: first edits are left out, then details, then messages; the title never is."""
+# What somebody reads in a chat: more of it is a wall, and a command away.
+CHAT_ENTRIES, CHAT_GROUP_ENTRIES = 10, 3
+
+
+def fitted(envelope: Envelope, make: Callable[[Outline], P], fits: Callable[[P], bool], *, chat: bool = False) -> P:
+    """The fullest payload that fits: first edits are left out, then details, then messages; the title never is.
+
+    `chat`: no longer than what people read there.
+    """
     payload: P | None = None
-    for budget in _budgets(len(envelope.messages)):
+    most = (CHAT_ENTRIES if len(envelope.messages) == 1 else CHAT_GROUP_ENTRIES) if chat else _MOST_ENTRIES
+    for budget in _budgets(len(envelope.messages), most):
         payload = make(outline(envelope, budget))
         if fits(payload):
             break
@@ -97,9 +106,10 @@ def fitted(envelope: Envelope, make: Callable[[Outline], P], fits: Callable[[P],
     return payload
 
 
-def _budgets(messages: int) -> Iterator[Budget]:
-    for entries in (50, 30, 20, 12, 8, 5, 3, 2, 1):
-        yield Budget(entries=entries)
+def _budgets(messages: int, most: int) -> Iterator[Budget]:
+    for entries in (_MOST_ENTRIES, 30, 20, 10, 8, 5, 3, 2, 1):
+        if entries <= most:
+            yield Budget(entries=entries)
     yield Budget(entries=1, details=False)
     while messages > 1:
         messages = messages * 2 // 3
@@ -112,7 +122,7 @@ def _headline(envelope: Envelope) -> str:
     if number == 1:
         return f"Digest: {title}" if envelope.mode == "Digest" else title
     breaking = sum(1 for message in envelope.messages if message.level == "Critical")
-    grave = f", {breaking} breaking or failing" if breaking else ""
+    grave = f", {'all' if breaking == number else breaking} breaking or failing" if breaking else ""
     about = list(dict.fromkeys(plain(message.display_name or message.title) for message in envelope.messages))
     named = ", ".join(_short(name, _SHOWN_NAME) for name in about[:_SHOWN_NAMES])
     left = len(about) - _SHOWN_NAMES
@@ -126,7 +136,7 @@ def _summary(envelope: Envelope) -> str:
     if len(envelope.messages) > 1 or not entries or first.sunsets:
         return headline
     left = len(entries) - 1 + hidden
-    return f"{headline} – {entries[0].line}" + (f", and {left} more" if left else "")
+    return f"{headline} – {entries[0].line}" + (f" (and {left} more)" if left else "")
 
 
 def _section(message: Message, budget: Budget) -> Section:
@@ -171,8 +181,10 @@ def _cause(cause: Cause) -> Entry:
     line = plain(cause.summary)
     if cause.before is not None and cause.after is not None:
         details.append(f"{_value(cause.before)} → {_value(cause.after)}")
-    elif cause.before is not None or cause.after is not None:
-        details.append(f"was {_value(cause.before)}" if cause.after is None else f"now {_value(cause.after)}")
+    elif cause.before and cause.before not in cause.summary:
+        details.append(f"was: {_value(cause.before)}")
+    elif cause.after and cause.after not in cause.summary:
+        details.append(f"now: {_value(cause.after)}")
     if len(cause.operations) == 1 and cause.operation_count <= 1:
         line = f"{_operation(cause.operations[0])}: {line}"
     elif cause.operations:

@@ -10,6 +10,7 @@ from specsync.alerting.channels.contract import ChannelBroken, DeliveryError
 from specsync.resources import AlertDelivery
 
 _MINUTE = 60.0
+_ROUNDING = 1e-6  # seconds; who waited as long as was said has waited long enough
 _BROKEN_AT_MOST = 600.0  # seconds: whoever has mended a channel doesn't want to wait for an hour
 
 
@@ -70,4 +71,5 @@ class RateLimit:
             self._sent.popleft()
         if len(self._sent) < per_minute:
             return 0.0
-        return self._sent[len(self._sent) - per_minute] + _MINUTE - clock
+        left = self._sent[len(self._sent) - per_minute] + _MINUTE - clock
+        return left if left > _ROUNDING else 0.0

@@ -53,7 +53,7 @@ class ObjectBlobs:
     def __init__(self, location: Location, settings: StoreSettings, timeout: float = 30.0) -> None:
         self.location = location
         self._settings = settings
-        self._timeout = timeout
+        self.timeout = timeout
         self._opened: tuple[dict[str, str], ObjectStore] | None = None
 
     # The BlobStore
@@ -186,7 +186,7 @@ class ObjectBlobs:
         """One bounded request. Raises FileNotFoundError, BlobStoreError, ApiError."""
         store = await self._store()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 return await ask(store)
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error):
@@ -210,10 +210,10 @@ class ObjectBlobs:
         # Retries within a request are few: the job's own attempts follow, with longer pauses.
         retry: Any = {
             "max_retries": 2,
-            "retry_timeout": dt.timedelta(seconds=self._timeout),
+            "retry_timeout": dt.timedelta(seconds=self.timeout),
             "backoff": {"init_backoff": dt.timedelta(milliseconds=200), "max_backoff": dt.timedelta(seconds=2)},
         }
-        client: Any = {"timeout": dt.timedelta(seconds=self._timeout), "connect_timeout": "5s"}
+        client: Any = {"timeout": dt.timedelta(seconds=self.timeout), "connect_timeout": "5s"}
         if CA_KEY in settings:
             client["root_certificate"] = settings[CA_KEY]
         endpoints = [value for key, value in (os.environ | config).items() if key.startswith("AWS_ENDPOINT")]

@@ -25,6 +25,7 @@ from msgspec import Meta
 from specsync.blobs.store import BlobStoreError
 from specsync.kube.client import ApiError, KubeClient
 from specsync.kube.core import Namespace
+from specsync.kube.loops import long_lived, sign_of_life
 from specsync.resources import ChangeSet, SpecSnapshot, SyncJob
 from specsync.resources.meta import Definition, FrozenStruct
 
@@ -38,6 +39,7 @@ SHORTEST_GRACE = 3600.0  # seconds; the longest that a stage may take from a put
 _LONGEST_PAUSE = 6 * 3600.0  # seconds between two rounds
 _BATCH = 50  # objects deleted at once …
 _BREATH = 0.5  # … and the seconds before the next ones: at most a hundred a second
+_STEP = 4  # as many requests, one after the other, of the store from one sign of life to the next
 _NOTE = "specsync-sweep"
 _CLUSTER = "kube-system"  # the namespace whose uid is what a cluster is told apart by
 
@@ -95,15 +97,20 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps now and then until cancelled."""
-        while self._stores:
-            for store in self._stores:
-                try:
-                    await self._sweep(store)
-                except (BlobStoreError, ApiError) as error:
-                    log.warning("object store not swept", store=str(store.location), error=str(error))
-                except Exception:
-                    log.exception("sweep failed unexpectedly", store=str(store.location))
-            await asyncio.sleep(self._pause)
+        if not self._stores:
+            return
+        with long_lived("sweep") as loop:
+            while True:
+                for store in self._stores:
+                    loop.advance(_STEP * store.timeout)
+                    try:
+                        await self._sweep(store)
+                    except (BlobStoreError, ApiError) as error:
+                        log.warning("object store not swept", store=str(store.location), error=str(error))
+                    except Exception:
+                        log.exception("sweep failed unexpectedly", store=str(store.location))
+                loop.advance(self._pause)
+                await asyncio.sleep(self._pause)
 
     async def _sweep(self, store: "ObjectBlobs") -> None:
         cluster = (await self._client.get(Namespace, "", _CLUSTER)).metadata.uid
@@ -128,6 +135,7 @@ class Sweeper:
         old: list[str] = []
         young = 0
         async for page in store.objects(namespace):
+            sign_of_life(_STEP * store.timeout)
             aged = [found.key for found in page if found.written < limit]
             old += aged
             young += len(page) - len(aged)
@@ -137,6 +145,7 @@ class Sweeper:
         doomed = [key for key in old if key not in needed]
         removed = 0
         for start in range(0, len(doomed), _BATCH):
+            sign_of_life(_STEP * store.timeout)
             removed += await self._delete(store, namespace, doomed[start : start + _BATCH], limit)
             await asyncio.sleep(_BREATH)
         return removed, young + len(old) - removed

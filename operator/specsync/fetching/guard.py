@@ -175,11 +175,11 @@ class Guard:
 
     def pinned(self, pin: Pin | None) -> "Guard":
         """This guard, but that ``pin`` is open. For the requests that it was made for, and no others."""
-        return (
-            self
-            if pin is None
-            else Guard(self._exceptions, self._resolve, proxy=self.proxy, limits=self.limits, pin=pin)
-        )
+        if pin is None:
+            return self
+        other = copy(self)
+        other._pin = pin
+        return other
 
     def read_url(self, url: str) -> Target:
         """The parts of ``url``, when a fetch may go there as far as the text tells.

@@ -5,6 +5,7 @@ import functools
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from specsync.kube.connection import ConnectionError, load_configuration, open_s
 from specsync.kube.core import Lease, PartialObject
 from specsync.kube.loops import sign_of_life
 from specsync.kube.throttle import Throttle
+from specsync.resources import clock
 from specsync.resources.meta import API_VERSION
 
 log = structlog.get_logger()
@@ -43,6 +45,7 @@ REQUEST_TIMEOUT = 15.0  # seconds, with the time that a request waits while the 
 _CONNECTIONS = 64  # at a time; what goes beyond waits
 # 429 is sent before anything is carried out, so each request may be sent again: so often, within its time.
 _ATTEMPTS = 4
+_SOON = 2.0  # seconds: an answer that took longer may be old (this process was frozen), and tells no time
 # Answers that speak of the server, or of our rights, not of the one object that was asked for.
 _TROUBLE = frozenset({0, 401, 403, 429, 500, 502, 503, 504})
 
@@ -116,6 +119,7 @@ class KubeClient:
         self._field_manager = field_manager
         self._reads, self._writes, self._leases = Throttle("reads"), Throttle("writes"), Throttle("leases")
         self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+        self._date, self._ahead = "", 0.0
 
     @classmethod
     async def connect(
@@ -276,12 +280,28 @@ class KubeClient:
             metrics.requests(verb, 0).inc()
             sign_of_life()
             raise ApiError(0, "NoAnswer", f"no answer from the API server ({_cause(error)})") from error
+        took = time.perf_counter() - started
         metrics.requests(verb, response.status).inc()
-        metrics.durations(verb).observe(time.perf_counter() - started)
+        metrics.durations(verb).observe(took)
         sign_of_life()
+        self._read_clock(response.headers.get("Date", ""), took)
         if response.status >= 400:
             raise error_of(response.status, response.headers.get("Retry-After"), answer)
         return answer
+
+    def _read_clock(self, date: str, took: float) -> None:
+        """Takes the API server's time from an answer that came soon enough to tell it."""
+        if date == self._date or took > _SOON:
+            return
+        self._date = date
+        try:
+            ahead = clock.correct(parsedate_to_datetime(date), took)
+        except (ValueError, TypeError):  # none, or one without a zone: no API server's
+            return
+        metrics.CLOCK.set(ahead)
+        if abs(ahead - self._ahead) > _SOON:
+            log.warning("clock differs from the API server's, whose time counts", seconds=round(ahead))
+            self._ahead = ahead
 
 
 _LEASES = Lease.api[0] + "/"

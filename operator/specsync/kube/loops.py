@@ -49,12 +49,15 @@ def long_lived(name: str) -> Iterator[Loop]:
         del _loops[task]
 
 
-def sign_of_life() -> None:
-    """What the current task waited for has come, or failed; no effect in a task that is no long-lived loop."""
+def sign_of_life(pause: float = 0.0) -> None:
+    """What the current task waited for has come, or failed; the next thing may take `pause` seconds more than others.
+
+    No effect in a task that is no long-lived loop.
+    """
     task = asyncio.current_task()
     loop = _loops.get(task) if task is not None else None
     if loop is not None:
-        loop.advance()
+        loop.advance(pause)
 
 
 def standing_still() -> list[str]:

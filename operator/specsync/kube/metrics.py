@@ -20,6 +20,10 @@ API_TROUBLE = Gauge(
     "1 while requests of this sort (reads, writes, leases) fail; reads and writes are sent slowly then",
     ("sort",),
 )
+CLOCK = Gauge(
+    "specsync_clock_offset_seconds",
+    "How far the API server's clock is ahead of this process's, where they differ; the API server's counts",
+)
 _RENEWALS = Histogram(
     "specsync_lease_renew_duration_seconds",
     "How long a renewal of a Lease (worker, leader) took that succeeded",

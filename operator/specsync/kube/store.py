@@ -90,6 +90,21 @@ class Store(Generic[R]):
             if key not in present and obj_ is not None and obj_.metadata.resource_version == version:
                 self.remove(obj_)
 
+    def start_over(self, listed: Iterable[R], namespace: str | None = None) -> None:
+        """Takes a LIST (of that namespace) of a server that was put back to an earlier state, as from a backup.
+
+        What was known before counts no more, though its versions are higher.
+        """
+        known = [obj for obj in self if namespace is None or obj.metadata.namespace == namespace]
+        self._tombstones.clear()
+        for obj in known:
+            self._drop(obj)
+        for obj in listed:
+            self.put(obj)
+        for obj in known:
+            if self.get(obj.metadata.namespace, obj.metadata.name) is None:
+                self._tell(obj)
+
     def _drop(self, obj: R) -> None:
         meta = obj.metadata
         del self._objects[(meta.namespace, meta.name)]

@@ -153,7 +153,12 @@ class _Stream:
         """Brings the store in line with a consistent LIST, and returns its resourceVersion. Raises ApiError."""
         before = self._store.versions(self._namespace)
         listed, version = await self._client.list_as_of(self._store.kind, self._namespace, fields=self._fields)
-        self._store.prune(listed, before)
+        if max(map(int, before.values()), default=0) > int(version or 0):
+            # A consistent LIST is never older than what was seen before it began.
+            log.warning("the API server was put back to an earlier state", kind=self.kind, namespace=self._namespace)
+            self._store.start_over(listed, self._namespace)
+        else:
+            self._store.prune(listed, before)
         self.listed.set()
         return version
 
@@ -200,7 +205,10 @@ class _Stream:
                 self._version = ""
                 raise ApiError(status.code, status.reason, status.message)
             if event.type == "BOOKMARK":
-                self._version = _metadata.decode(event.object).metadata.resource_version
+                bookmark = _metadata.decode(event.object).metadata.resource_version
+                if int(bookmark) < int(self._version):
+                    raise _Expired  # the server was put back to an earlier state, and would be silent up to our version
+                self._version = bookmark
                 return
             self._version = self._feed(event.type, event.object)
         except msgspec.DecodeError as error:

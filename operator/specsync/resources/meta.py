@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from specsync.resources import clock
+
 GROUP = "specsync.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -147,8 +149,8 @@ def owner_reference(owner: Resource) -> OwnerReference:
 
 
 def now() -> dt.datetime:
-    """The current time in UTC, to the second, as status fields hold it."""
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+    """The current time in UTC, to the second, as status fields hold it; by the API server's clock."""
+    return clock.present().replace(microsecond=0)
 
 
 def to_wire(value: Any) -> Any:

@@ -126,7 +126,10 @@ def test_email(text: str) -> None:
         reader = _Reader()
         reader.feed(html)
         allowed = {"html", "head", "meta", "title", "body", "div", "h1", "p", "ul", "li", "span", "br", "strong"}
-        assert {tag for tag, _ in reader.tags} <= allowed | {"code", "a"}
+        assert {tag for tag, _ in reader.tags} <= allowed | {"code", "a", "style"}
+        # The one style sheet is ours; what a document says stands after it.
+        assert html.count("<style>") == 1
+        assert text not in html.partition("</style>")[0].partition("<style>")[2]
         for tag, attributes in reader.tags:
             assert not any(name.startswith("on") or name == "src" for name in attributes)
             if tag == "a":

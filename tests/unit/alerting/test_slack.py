@@ -42,11 +42,13 @@ def test_slack_takes_the_blocks(envelope: Any) -> None:
 def test_the_message_says_what_a_person_needs() -> None:
     payload = BY_WEBHOOK.render(single(change()))
     shown = "\n".join(texts(payload["blocks"]))
-    assert payload["text"] == "🔴 Shop: 2 breaking changes (1.2 → 1.3)"
+    assert payload["text"] == (
+        "🔴 Shop: 2 breaking changes (1.2 → 1.3) – schema Order0, currency: required property removed (and 1 more)"
+    )
     for expected in (
         "namespace team-a, Dependency shop, API Orders",
         "schema Order0, currency: required property removed",
-        "string → nothing",
+        "was: string",
         "in GET /orders/0, GET /orders/1, GET /orders/2 and 4 more",
         'for example (response 200): {"total":1} may come now, and was not allowed: "currency" is a required property',
         "kubectl specsync alerts ack shop-1795515744 -n team-a",

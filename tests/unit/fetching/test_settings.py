@@ -1,13 +1,14 @@
 """The administrator's settings, from the command line to what fetches."""
 
 import argparse
+import asyncio
 from ipaddress import ip_address
 
 import pytest
 
 from specsync.cli import operate
 from specsync.fetching.client import Fetcher
-from specsync.fetching.guard import Guard, Pin
+from specsync.fetching.guard import MAIL_PORTS, Guard, Pin
 from specsync.fetching.politeness import HostLimits
 from specsync.fetching.proxy import Proxy
 
@@ -45,6 +46,10 @@ def test_a_pinned_guard_keeps_the_other_settings() -> None:
     pinned = guard.pinned(Pin("orders.team-a.svc", 8080, ip_address("10.0.0.7")))
     assert (pinned.proxy, pinned.limits) == (guard.proxy, guard.limits)
     assert guard.pinned(None) is guard
+    mail = guard.on_ports(MAIL_PORTS).pinned(Pin("mail.team-a.svc", 25, ip_address("10.0.0.7")))
+    assert asyncio.run(mail.addresses("1.1.1.1", 587)) == [ip_address("1.1.1.1")]
+    assert guard.pinned(Pin("mail.team-a.svc", 25, ip_address("10.0.0.7")))._pin is not None
+    assert guard._pin is None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class AppriseChannel(Channel[tuple[str, str, str]]):
     """A service that Apprise knows. What is sent: title, text, Apprise's type of notification."""
 
     def render(self, envelope: Envelope) -> tuple[str, str, str]:
-        text = fitted(envelope, _text, lambda text: len(text) <= MAX_TEXT)
+        text = fitted(envelope, _text, lambda text: len(text) <= MAX_TEXT, chat=True)
         return defanged(outline(envelope).headline), text, _NOTIFY_TYPES[envelope.messages[0].level]
 
     async def send(self, payload: tuple[str, str, str], outlet: Outlet) -> Receipt:

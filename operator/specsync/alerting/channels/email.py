@@ -97,10 +97,12 @@ class EmailChannel(Channel[Mail]):
             worst = max(refusal.code for refusal in error.recipients)
             said = error.recipients[0].message
             raise _refused(worst, f"all recipients: {said}", outlet, f"{host}:{port}") from None
-        except ssl.SSLError:
-            text = f"No trusted connection to the mail server {host}:{port}: put its CA as ca.crt into certSecretRef."
-            raise ChannelBroken(Reason.TLS_FAILURE, text) from None
         except (aiosmtplib.SMTPException, OSError) as error:
+            if _is_of_tls(error):
+                text = (
+                    f"No trusted connection to the mail server {host}:{port}: put its CA as ca.crt into certSecretRef."
+                )
+                raise ChannelBroken(Reason.TLS_FAILURE, text) from None
             if type(error) is aiosmtplib.SMTPException:  # the server lacks what is asked for: STARTTLS, or logins
                 text = f"The mail server {host}:{port} can't do it ({plain(str(error))}): check spec.email.security."
                 raise ChannelBroken(Reason.CONNECTION_FAILED, text) from None
@@ -180,6 +182,15 @@ class _Session:
             self._refusals.append(refusal)
             return False
         return True
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    """Whether the certificate isn't trusted, or TLS isn't spoken; by TLS from the first byte, aiosmtplib wraps that."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _refused(code: int, message: str, outlet: Outlet, server: str) -> DeliveryError:

@@ -41,7 +41,7 @@ class SlackChannel(Channel[dict[str, Any]]):
     """A channel of a Slack workspace."""
 
     def render(self, envelope: Envelope) -> dict[str, Any]:
-        payload = fitted(envelope, _payload, _fits)
+        payload = fitted(envelope, _payload, _fits, chat=True)
         if self.spec.slack is not None and self.spec.slack.channel is not None:
             payload["channel"] = self.spec.slack.channel
         return payload

@@ -23,7 +23,7 @@ class TeamsChannel(Channel[bytes]):
     """A channel or chat of Microsoft Teams."""
 
     def render(self, envelope: Envelope) -> bytes:
-        return fitted(envelope, _body, lambda body: len(body) <= MAX_BYTES)
+        return fitted(envelope, _body, lambda body: len(body) <= MAX_BYTES, chat=True)
 
     async def send(self, payload: bytes, outlet: Outlet) -> Receipt:
         # Without the charset, some of its services take the body for UTF-16, of half the limit.
