@@ -7,6 +7,7 @@ from tests.integration.crew import contract
 from tests.integration.documents import Documents
 from tests.integration.receivers import SIGNING_SECRET, Receiver
 from tests.integration.user import User
+from tests.waiting import eventually
 
 _API = "specsync.dev/v1alpha1"
 
@@ -58,8 +59,8 @@ class Shop:
         user.depend_on(name, self._publish(), **spec)
         user.wait(f"dep/{name}", "Ready")
 
-    def _publish(self) -> str:
-        version = str(10 - self._fields)
+    def _publish(self, version: str = "") -> str:
+        version = version or str(10 - self._fields)
         return self._documents.publish(self._path, contract(self._name, version=version, fields=self._fields))
 
     def breaks(self) -> str:
@@ -67,10 +68,43 @@ class Shop:
         self._fields -= 1
         return self._changed()
 
-    def takes_back(self) -> str:
+    def takes_back(self, version: str = "") -> str:
+        """Makes the contract what it was; under another version, it isn't the same document."""
         self._fields += 1
-        return self._changed()
+        return self._changed(version)
 
-    def _changed(self) -> str:
-        self._publish()
+    def _changed(self, version: str = "") -> str:
+        self._publish(version)
         return str(self._user.sync(self._name, "Changed")["metadata"]["name"])
+
+
+def enqueue(user: User, channel: str, number: int) -> list[str]:
+    """Deliveries as a stage makes them; their titles."""
+    titles = [f"{user.namespace} {each}" for each in range(number)]
+    user.kubectl("create", "-f", "-", stdin=[delivery(user.namespace, title, channel) for title in titles])
+    return titles
+
+
+def delivery(namespace: str, title: str, channel: str) -> dict[str, Any]:
+    message = {
+        "kind": "Health",
+        "level": "Warning",
+        "title": title,
+        "namespace": namespace,
+        "at": "2026-01-02T03:04:05Z",
+    }
+    return {
+        "apiVersion": "specsync.dev/v1alpha1",
+        "kind": "AlertDelivery",
+        "metadata": {"name": title.replace(" ", "-")},
+        "spec": {"channel": channel, "message": message},
+    }
+
+
+def all_sent(user: User, number: int) -> list[Any]:
+    def look() -> list[Any]:
+        found = user.all("adel")
+        assert [each["status"]["phase"] for each in found] == ["Sent"] * number
+        return found
+
+    return eventually(look, timeout=60, what=f"{number} deliveries of {user.namespace} to be sent")

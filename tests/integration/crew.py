@@ -97,14 +97,21 @@ class Crew:
         self._members: list[Member] = []
 
     def start(
-        self, role: Role, *options: str, name: str = "", fault: str = "", timing: tuple[str, ...] = QUICK
+        self,
+        role: Role,
+        *options: str,
+        name: str = "",
+        fault: str = "",
+        timing: tuple[str, ...] = QUICK,
+        environment: dict[str, str] | None = None,
     ) -> Member:
         """Starts a process; `name` begins a worker's id. Doesn't wait for it to be ready."""
         name = name or f"{role}-{len(self._members)}"
         program = ["-m", "tests.integration.faulty", fault] if fault else ["-m", "specsync.cli.main"]
         command = [sys.executable, *program, role, "--watch-namespace", self.namespace, "--probes-port", "0"]
         command += ["--log-format", "json", "--kubeconfig", str(self._kubeconfig_for(role)), *timing, *options]
-        member = Member(name, command, os.environ | {"POD_NAME": name}, self._logs / f"{len(self._members)}-{name}.log")
+        variables = os.environ | {"POD_NAME": name} | (environment or {})
+        member = Member(name, command, variables, self._logs / f"{len(self._members)}-{name}.log")
         self._members.append(member)
         return member
 

@@ -3,7 +3,7 @@
 COMMAND and OPTIONS are those of `specsync`. FAULT is `ACTION@POINT`, done the first time that the process comes to
 the point. ACTION is `kill` (SIGKILL) or `freeze` (SIGSTOP; the test thaws it). POINT is one of the runner's
 (`before-parse`, `after-parse`, `recorded-parse`, `finished`), or `write-7`: when the API server has answered the
-seventh write, Leases aside.
+seventh write, Leases aside; or `alert-2`: when it has answered the creation of the second AlertDelivery.
 
 `wedge@observe` is another one: the loop that looks at the other workers' Leases waits for something that never comes,
 and a loop of this process counts as standing still after two seconds.
@@ -64,12 +64,14 @@ def wedge() -> Callable[[str], None]:
 
 def hurt_at_writes(hurt: Callable[[str], None]) -> None:
     """Makes each answered write of this process a point, numbered from 1; renewals of Leases are none."""
-    request, count = KubeClient._request, itertools.count(1)
+    request, count, alerts = KubeClient._request, itertools.count(1), itertools.count(1)
 
     async def observed(self: KubeClient, verb: Any, path: str, *args: Any, **options: Any) -> bytes:
         answer = await request(self, verb, path, *args, **options)
         if verb not in ("get", "list") and "/leases/" not in path and not path.endswith("/leases"):
             hurt(f"write-{next(count)}")
+        if verb == "create" and path.endswith("/alertdeliveries"):
+            hurt(f"alert-{next(alerts)}")
         return answer
 
     KubeClient._request = observed  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ The ledger is the receiver's. A copy has the same id, so that a receiver which r
 """
 
 import datetime as dt
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 
 from devcluster import ControlPlane
 from tests.conftest import OperatorKubeconfig
-from tests.integration.alerts import preference, webhook
+from tests.integration.alerts import all_sent, deliveries, delivery, enqueue, phases, preference, webhook
 from tests.integration.crew import Crew, contract
+from tests.integration.probing import Probed
 from tests.integration.receivers import Receiver, cut, garbage
-from tests.integration.user import User
+from tests.integration.user import User, dependency
 from tests.waiting import eventually
 
 # Where the sender dies; how many deliveries are in the message, how often it arrives, whether it is marked.
@@ -51,38 +53,6 @@ def crew(
 def options(receiver: Receiver, *namespaces: str) -> list[str]:
     words = ["--allow-host", receiver.address, "--alert-window", "1s", "--alert-retry", "1s", "--alert-timeout", "3s"]
     return words + [word for name in namespaces for word in ("--watch-namespace", name)]
-
-
-def enqueue(user: User, channel: str, number: int) -> list[str]:
-    """Deliveries as a stage makes them; their titles."""
-    titles = [f"{user.namespace} {each}" for each in range(number)]
-    user.kubectl("create", "-f", "-", stdin=[delivery(user.namespace, title, channel) for title in titles])
-    return titles
-
-
-def delivery(namespace: str, title: str, channel: str) -> dict[str, Any]:
-    message = {
-        "kind": "Health",
-        "level": "Warning",
-        "title": title,
-        "namespace": namespace,
-        "at": "2026-01-02T03:04:05Z",
-    }
-    return {
-        "apiVersion": "specsync.dev/v1alpha1",
-        "kind": "AlertDelivery",
-        "metadata": {"name": title.replace(" ", "-")},
-        "spec": {"channel": channel, "message": message},
-    }
-
-
-def all_sent(user: User, number: int) -> list[Any]:
-    def look() -> list[Any]:
-        found = user.all("adel")
-        assert [each["status"]["phase"] for each in found] == ["Sent"] * number
-        return found
-
-    return eventually(look, timeout=60, what=f"{number} deliveries of {user.namespace} to be sent")
 
 
 def test_a_sender_that_is_killed_loses_nothing_and_marks_what_may_be_doubled(
@@ -184,6 +154,93 @@ def test_who_is_told_is_decided_once(crew: Crew, cluster: ControlPlane, receiver
     assert receiver.told("/second") == []
 
 
+def test_a_worker_that_dies_between_two_deliveries_of_a_change_set_leaves_the_rest_to_another(
+    crew: Crew, cluster: ControlPlane, receiver: Receiver
+) -> None:
+    """At each single creation in the alert stage (two alerts, two reminders): each channel is told once in the end."""
+    users = {number: User(cluster, cluster.create_namespace()) for number in range(1, 5)}
+    spaces = [user.namespace for user in users.values()]
+    crew.start("controller", *options(receiver, *spaces)[-2 * len(spaces) :])
+    starter = crew.start("worker", *options(receiver, *spaces), name="starter")
+    for user in users.values():
+        user.apply(*(each for name in ("a", "b") for each in webhook(receiver, name, where(user, name), default=True)))
+        user.apply(document(fields=3), dependency("shop", {"configMapRef": {"name": "shop", "key": "openapi.json"}}))
+        user.wait("dep/shop", "Ready")
+    starter.stop()
+    doomed = {
+        number: crew.start(
+            "worker",
+            *options(receiver, user.namespace),
+            name=f"doomed-{number}",
+            fault=f"kill@alert-{number}",
+            timing=PATIENT,
+        )
+        for number, user in users.items()
+    }
+    for user in users.values():
+        user.apply(document(fields=2))
+        user.request_sync("shop")
+    for worker in doomed.values():
+        assert eventually(worker.end_of_life, until=lambda c: c is not None, timeout=60) == -signal.SIGKILL
+    crew.start("worker", *options(receiver, *spaces), name="healthy")
+    for number, user in users.items():
+        user.status_when("shop", lambda s: s["lastSync"]["result"] == "Changed" and "activeJob" not in s, timeout=60)
+        for name in ("a", "b"):
+            path = where(user, name)
+            [told] = set(eventually(lambda path=path: receiver.told(path), timeout=60))  # type: ignore[misc]
+            assert told == "shop: 1 breaking change (1)"
+            [alert] = deliveries(user, kind="Change", channel=name)
+            user.wait(f"alertdelivery/{alert['metadata']['name']}", "jsonpath={.status.phase}=Sent")
+            [alert] = deliveries(user, kind="Change", channel=name)
+            copies = len(receiver.told(path))
+            assert copies == 1 or (copies == 2 and alert["status"]["possiblyDuplicated"]), number
+            assert len(receiver.ids(path)) == 1
+        assert phases(user, kind="Reminder") == ["Pending"] * 2
+
+
+def where(user: User, channel: str) -> str:
+    """Where the receiver hears a channel of this user's."""
+    return f"/{user.namespace}/{channel}"
+
+
+def document(*, fields: int) -> dict[str, Any]:
+    """The ConfigMap that the Dependency is about."""
+    data = {"openapi.json": json.dumps(contract("shop", fields=fields))}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shop"}, "data": data}
+
+
+def test_four_workers_share_channels_and_each_delivery_goes_out_once(
+    crew: Crew, cluster: ControlPlane, receiver: Receiver
+) -> None:
+    """All of them want each channel; one dies with what it has, and more comes all the while."""
+    user = User(cluster, cluster.create_namespace())
+    names = [f"team-{number}" for number in range(6)]
+    for name in names:
+        user.apply(*webhook(receiver, name, f"/{user.namespace}/{name}", rateLimit={"messagesPerMinute": 600}))
+
+    def enqueue_round(number: int) -> None:
+        titles = [f"{name} {number} {each}" for name in names for each in range(3)]
+        user.kubectl("create", "-f", "-", stdin=[delivery(user.namespace, t, t.partition(" ")[0]) for t in titles])
+
+    enqueue_round(0)
+    workers = [crew.start("worker", *options(receiver, user.namespace), name=f"w{number}") for number in range(4)]
+    all_sent(user, 18)
+    senders = {name: user.get(f"achan/{name}")["status"]["sender"]["worker"] for name in names}
+    victim = next(worker for worker in workers if worker.identity in senders.values())
+    victim.kill()
+    enqueue_round(1)
+    sent = all_sent(user, 36)
+    marked = sum(1 for each in sent if each["status"].get("possiblyDuplicated"))
+    for name in names:
+        told = receiver.told(f"/{user.namespace}/{name}")
+        assert set(told) == {f"{name} {number} {each}" for number in range(2) for each in range(3)}
+        assert len(told) - 6 <= marked, "what came twice says so"
+        now = user.get(f"achan/{name}")["status"]["sender"]["worker"]
+        assert now != victim.identity
+        if senders[name] != victim.identity:
+            assert now == senders[name], "nobody takes a channel from one that lives"
+
+
 def test_receivers_that_hang_fail_and_break_off_get_it_in_the_end(
     crew: Crew, cluster: ControlPlane, receiver: Receiver
 ) -> None:
@@ -245,6 +302,28 @@ def test_a_receiver_that_is_down_for_long_gets_all_of_it_later(crew: Crew, clust
     assert not any(each["status"].get("possiblyDuplicated") for each in sent), "nothing was ever connected"
 
 
+def test_a_rate_limit_defers_and_drops_nothing(crew: Crew, cluster: ControlPlane, receiver: Receiver) -> None:
+    user = User(cluster, cluster.create_namespace())
+    user.apply(*webhook(receiver, "slow", rateLimit={"messagesPerMinute": 1}), *webhook(receiver, "fast"))
+
+    def tell(title: str) -> None:
+        both = [delivery(user.namespace, f"{title} {name}", name) for name in ("slow", "fast")]
+        user.kubectl("create", "-f", "-", stdin=both)
+
+    crew.start("worker", *options(receiver, user.namespace), name="worker")
+    tell("one")
+    eventually(lambda: (receiver.told("/slow"), receiver.told("/fast")), until=(["one slow"], ["one fast"]).__eq__)
+    tell("two")
+    eventually(lambda: receiver.told("/fast"), until=["one fast", "two fast"].__eq__, what="the other channel")
+    tell("three")
+    eventually(
+        lambda: receiver.told("/fast")[2:], until=["three fast"].__eq__, what="the other channel, after a window"
+    )
+    assert phases(user, channel="slow") == ["Pending", "Pending", "Sent"]
+    user.patch("achan/slow", rateLimit={"messagesPerMinute": 60})
+    eventually(lambda: sorted(receiver.told("/slow")), until=["one slow", "three slow", "two slow"].__eq__)
+
+
 def attempts_of(user: User) -> int:
     return sum(each["status"]["attempts"] for each in user.all("adel"))
 
@@ -255,7 +334,8 @@ def test_what_nobody_takes_is_given_up_and_says_so(crew: Crew, cluster: ControlP
     user.apply(*webhook(receiver, "team"))
     enqueue(user, "team", 4)
     user.kubectl("create", "-f", "-", stdin=delivery(user.namespace, "to nobody", "nobody"))
-    crew.start("worker", *options(receiver, user.namespace), "--alert-give-up", "4s", name="worker")
+    probed = Probed()
+    crew.start("worker", *options(receiver, user.namespace), "--alert-give-up", "4s", *probed.options, name="worker")
 
     def given_up() -> list[Any]:
         found = user.all("adel")
@@ -268,6 +348,11 @@ def test_what_nobody_takes_is_given_up_and_says_so(crew: Crew, cluster: ControlP
     for name in lost:
         eventually(lambda name=name: user.reasons(name), until=["DeliveryFailed"].__eq__)  # type: ignore[misc]
     assert receiver.told("/team") == []
+    counted = {
+        kind: probed.metric("specsync_alert_deliveries_total", type=kind, outcome="DeadLettered")
+        for kind in ("Webhook", "Unknown")
+    }
+    assert counted == {"Webhook": 4, "Unknown": 1}, "the one of no channel is of no known type"
 
 
 def test_what_ended_long_ago_is_deleted_and_what_waits_stays(

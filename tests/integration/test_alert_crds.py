@@ -1,12 +1,15 @@
 """What the API server makes of the kinds for alerts: what it refuses, with which words, and what can't be changed."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from devcluster import ControlPlane
+from specsync.diffing.rules import RULES
+from tests.conftest import PROJECT
 from tests.integration.alerts import channel, preference
 from tests.integration.user import User
 
@@ -17,6 +20,27 @@ def writer(cluster: ControlPlane, crds: object) -> Iterator[User]:
     name = cluster.create_namespace()
     yield User(cluster, name)
     cluster.api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+DOCS = (
+    "docs/alerts.md",
+    "docs/channels.md",
+    "manifests/samples/alertchannel.yaml",
+    "manifests/samples/alertpreference.yaml",
+)
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_what_is_documented_applies(cluster: ControlPlane, writer: User, page: str) -> None:
+    text = (PROJECT / page).read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if page.endswith(".md") else [text]
+    assert examples
+    for example in examples:
+        assert "kind: Alert" in example
+        words = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
+        kinds = [kind for found in re.findall(r"kinds: \[(.*?)\]", example) for kind in found.split(", ")]
+        assert set(kinds) <= {rule.kind for rule in RULES.values()}
+        assert "created (server dry run)" in cluster.kubectl(*words, namespace=writer.namespace, stdin=example)
 
 
 def of_type(type_: str, **spec: Any) -> dict[str, Any]:

@@ -316,3 +316,15 @@ def test_a_sunset_is_told_at_once_and_before_its_day(
     waiting = [each for each in deliveries(user, kind="Deprecation") if each["status"]["phase"] == "Pending"]
     days = sorted((end - dt.date.fromisoformat(each["spec"]["notBefore"][:10])).days for each in waiting)
     assert days == [1, 7]
+    # The provider thinks better of it: nobody is reminded of a day that doesn't come. (As above: due in a moment.)
+    document["paths"]["/things"]["get"] |= {"deprecated": False}
+    document["info"]["version"] = "2"
+    del document["paths"]["/things"]["get"]["x-sunset"]
+    documents.publish(where, document)
+    name = user.sync("shop", "Changed")["metadata"]["name"]
+    reminder = waiting[0]
+    reminder["spec"]["notBefore"] = f"{dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}Z"
+    reminder["metadata"] = {"name": "due-now"}
+    user.kubectl("create", "-f", "-", stdin=reminder)
+    held = eventually(lambda: user.get("adel/due-now")["status"], until=lambda s: s["phase"] == "Suppressed")
+    assert (held["reason"], name in held["message"]) == ("TakenBack", True)

@@ -5,6 +5,7 @@ Its requests come by a server that misbehaves when told, and that counts them: i
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -140,6 +141,36 @@ def test_an_api_server_and_etcd_that_are_killed(trouble: Trouble) -> None:
         trouble.plane.kill("kube-apiserver")
         trouble.plane.kill("etcd")
         eventually(lambda: trouble.probes["worker"].metric("specsync_api_trouble") > 0, what="the metric to say so")
+
+
+def test_an_etcd_that_was_restored_from_a_backup(trouble: Trouble) -> None:
+    """The versions of all objects begin anew at a number that was passed long ago."""
+    data, backup = trouble.plane.state.etcd_data, trouble.plane.state.etcd_data.with_name("backup")
+
+    def started() -> None:
+        trouble.plane.start_component("etcd")
+        trouble.plane.start_component("kube-apiserver")
+
+    def stopped() -> None:
+        trouble.plane.kill("kube-apiserver")
+        trouble.plane.kill("etcd")
+
+    stopped()
+    shutil.copytree(data, backup)
+    started()
+    trouble.catches_up()
+    trouble.crew.depend_on("made-since", contract("made-since"))
+    trouble.crew.wait_for_result("made-since", "Baseline")
+    marks = {role: len(member.log()) for role, member in trouble.members.items()}
+    stopped()
+    shutil.rmtree(data)
+    backup.rename(data)
+    started()
+    trouble.catches_up()
+    for role, mark in marks.items():
+        assert trouble.says(role, "put back to an earlier state", mark)
+    trouble.crew.depend_on("made-since", contract("made-since"))
+    trouble.crew.wait_for_result("made-since", "Baseline")
 
 
 def test_an_api_server_that_hangs(trouble: Trouble) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from slack_sdk.models.blocks import Block
 
 from specsync.alerting.channels.registry import KINDS
@@ -51,11 +52,17 @@ class Services:
         found["mail"][1]["spec"] |= {"certSecretRef": {"name": "mail-ca"}}
         found["mail"].append(secret("mail-ca", **{"ca.crt": self.certificates.pem("ca.crt").decode()}))
         found["hook"] = webhook(self.hooks, "hook", f"/{space}", **more)
+        found["events"] = webhook(self.hooks, "events", f"/{space}/e", webhook={"format": "CloudEvent"}, **more)
         return [each for name in names for each in found[name]]
 
     def _all(self, space: str) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
         chat = f"http://127.0.0.1:{self.chat.port}/{space}"
         yield "slack", {"address": f"{chat}/slack?t={NEVER_SHOWN}\n"}, {"type": "Slack"}
+        yield (
+            "other",
+            {"address": f"json://127.0.0.1:{self.chat.port}/{space}/other?:t={NEVER_SHOWN}"},
+            {"type": "Apprise"},
+        )
         yield "teams", {"address": f"{chat}/teams?sig={NEVER_SHOWN}"}, {"type": "Teams"}
         yield (
             "bot",
@@ -91,14 +98,14 @@ def operator_options(services: Services) -> tuple[str, ...]:
     ports = [each.port for each in (services.chat, services.bot, services.pager, services.mail)]
     allowed = [services.hooks.address, *(f"127.0.0.1:{port}" for port in ports)]
     hosts = [word for address in allowed for word in ("--allow-host", address)]
-    return (*hosts, "--alert-retry", "1h", "--alert-window", "1s")
+    return (*hosts, "--alert-retry", "1h", "--alert-window", "1s", "--allow-apprise", "json")
 
 
 def test_one_change_is_one_message_in_each_kind_of_channel(
     user: User, documents: Documents, services: Services
 ) -> None:
     space = user.namespace
-    names = ("slack", "teams", "bot", "mail", "pager", "hook")
+    names = ("slack", "teams", "bot", "mail", "pager", "hook", "events", "other")
     user.apply(*services.channels(space, *names, default=True))
     for name in names:
         user.kubectl("annotate", f"achan/{name}", "specsync.dev/testRequestedAt=1")
@@ -111,6 +118,8 @@ def test_one_change_is_one_message_in_each_kind_of_channel(
             "mail": services.mail.mails_to(mailbox(space)),
             "pager": services.bodies(services.pager, f"/{space}"),
             "hook": services.hooks.accepted(f"/{space}"),
+            "events": services.hooks.accepted(f"/{space}/e"),
+            "other": services.bodies(services.chat, f"/{space}/other"),
         }
 
     def numbers() -> dict[str, int]:
@@ -133,6 +142,10 @@ def test_one_change_is_one_message_in_each_kind_of_channel(
     card = json.dumps(latest["teams"], ensure_ascii=False)
     assert latest["teams"]["attachments"][0]["content"]["version"] == "1.5"
     assert title in card
+    arrived = latest["events"]
+    event = from_http_event(HTTPMessage(headers=arrived.headers, body=json.dumps(arrived.content).encode()))
+    assert (event.get_type(), event.get_subject()) == ("dev.specsync.change", "shop")
+    assert latest["other"]["title"] == title.replace("@", "@\u200b").replace("<", "<\u200b")
     assert latest["mail"]["Subject"].startswith(title)
     assert services.mail.logins == ["specsync"] * 2
     opened = latest["pager"]
@@ -144,7 +157,8 @@ def test_one_change_is_one_message_in_each_kind_of_channel(
         assert f"kubectl specsync alerts ack {name} -n {space}" in text
 
     user.patch(f"chg/{name}", acknowledged={"by": "anna", "note": "known"})
-    eventually(numbers, until=(dict.fromkeys(names, 2) | {"pager": 3, "hook": 3}).__eq__, what="the incident's end")
+    ended = dict.fromkeys(names, 2) | {"pager": 3, "hook": 3, "events": 3}
+    eventually(numbers, until=ended.__eq__, what="the incident's end")
     closed = got()["pager"][2]
     EVENT.validate(closed)
     assert (closed["event_action"], closed["dedup_key"]) == ("resolve", opened["dedup_key"])
@@ -170,13 +184,16 @@ def test_an_incident_ends_when_the_change_is_taken_back_and_when_the_api_is_well
 
     shop.breaks()
     [(opened, change)] = eventually(actions, what="the incident")
-    shop.takes_back()
+    back = shop.takes_back(version="2.1")
     eventually(actions, until=[(opened, change), ("resolve", change)].__eq__, what="its end")
+    [reminder] = deliveries(user, kind="Reminder")
+    assert (reminder["status"]["phase"], reminder["status"]["reason"]) == ("Suppressed", "TakenBack")
+    assert back in reminder["status"]["message"]
     where = f"/{space}/shop"
     documents.publish(where, b"gone", status=404)
     user.sync("shop", "Failed")
     _, _, (_, health) = eventually(actions, until=lambda found: len(found) == 3, what="the failing health")
-    documents.publish(where, contract("shop", fields=9))
+    documents.publish(where, contract("shop", version="2.1", fields=9))
     user.sync("shop", "Unchanged")
     eventually(lambda: actions()[2:], until=[("trigger", health), ("resolve", health)].__eq__, what="its end")
     assert change != health

@@ -1,5 +1,7 @@
 """Claims on a real API server: one winner, takeover, a frozen worker that wakes, an orderly end."""
 
+import datetime as dt
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,9 @@ import pytest
 from devcluster import ControlPlane
 from devcluster.api import ApiError
 from devcluster.audit import AuditEntry
+from tests.chaos.fleet import FAKETIME
 from tests.conftest import OPERATOR_NAMESPACE, PROJECT, NewCluster, OperatorKubeconfig
+from tests.integration.alerts import channel, preference
 from tests.integration.crew import QUICK, Crew, Member, contract
 from tests.integration.slow_documents import SlowDocuments, slow_documents
 from tests.waiting import eventually
@@ -194,6 +198,25 @@ def test_the_job_of_a_killed_worker_is_taken_over_at_the_default_settings(crew: 
     assert claim_of(only_job(crew, "api")) == (heir.identity, 2)
 
 
+@pytest.mark.skipif(not FAKETIME.exists(), reason="needs Debian's libfaketime")
+def test_a_worker_whose_clock_is_wrong_goes_by_the_api_servers(crew: Crew) -> None:
+    """By its own clock the job's deadline was over long ago. (One that is behind is refused by TLS here.)"""
+    crew.start("controller")
+    wrong = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+3h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    doomed = crew.start("worker", name="doomed", fault="kill@recorded-fetch")
+    crew.wait_ready(doomed)
+    crew.depend_on("api", contract("api"))
+    eventually(lambda: doomed.end_of_life() == -signal.SIGKILL, timeout=30, what="the worker to die")
+    heir = crew.start("worker", name="heir", environment=wrong)
+    crew.wait_for_result("api", "Baseline", timeout=60)
+    assert heir.says("clock differs from the API server's")
+    (job,) = crew.jobs_of("api")
+    took = dt.datetime.fromisoformat(job["status"]["finishedAt"]) - dt.datetime.fromisoformat(
+        job["metadata"]["creationTimestamp"]
+    )
+    assert dt.timedelta(0) <= took < dt.timedelta(hours=1)
+
+
 def test_a_job_that_is_cancelled_while_it_runs_ends_at_once(crew: Crew, slow: SlowDocuments) -> None:
     crew.start("controller")
     worker = crew.start("worker", "--allow-host", slow.host, name="worker")
@@ -206,6 +229,44 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_at_once(crew: Crew, slow: Sl
     job = crew.get("syncjobs", name)
     assert job["status"]["phase"] == "Cancelled"
     assert claim_of(job) == (worker.identity, 1)
+
+
+def test_a_job_that_is_cancelled_late_leaves_nothing_to_be_seen(crew: Crew) -> None:
+    crew.start("controller")
+    healthy = crew.start("worker", name="healthy")
+    crew.depend_on("api", contract("api", version="1"))
+    crew.wait_for_result("api", "Baseline")
+    (baseline,) = crew.all("specsnapshots")
+    # A digest, so that what is to be told waits.
+    for each in (channel("chat"), preference("weekly", "chat", digest={"every": "Week"})):
+        crew.cluster.kubectl("create", "-f", "-", namespace=crew.namespace, stdin=json.dumps(each))
+    assert healthy.stop() == 0
+
+    crew.publish("api", contract("api", version="2", fields=1))
+    for point in ("before-snapshot", "recorded-snapshot", "after-persist", "begun-alert"):
+        frozen = crew.start("worker", name=point, fault=f"freeze@{point}", timing=DEFAULTS)
+        crew.request_sync("api", point)
+        eventually(lambda: frozen.frozen, timeout=30, what=f"the worker to come to {point}")  # noqa: B023
+        (name,) = [job["metadata"]["name"] for job in crew.jobs_of("api") if job["status"]["phase"] == "Running"]
+        crew.cluster.kubectl(
+            "patch", f"sjob/{name}", "--type=merge", "-p", '{"spec":{"cancel":true}}', namespace=crew.namespace
+        )
+        frozen.signal(signal.SIGCONT)
+        status = crew.wait_for_result("api", "Cancelled", job=name)
+        assert status["current"]["snapshot"] == baseline["metadata"]["name"]
+        assert crew.all("specsnapshots") == [baseline], point
+        assert crew.all("changesets") == [], point
+        assert crew.all("alertdeliveries") == [], point
+        assert frozen.stop() == 0
+
+    crew.start("worker", name="last")
+    crew.request_sync("api", "after-all")
+    status = crew.wait_for_result("api", "Changed")
+    (change_set,) = crew.all("changesets")
+    (waiting,) = crew.all("alertdeliveries")
+    assert waiting["spec"]["changeSet"] == change_set["metadata"]["name"]
+    assert change_set["metadata"]["name"] == status["lastChange"]["changeSet"]
+    assert len(crew.all("specsnapshots")) == 2
 
 
 def test_a_cancelled_job_of_a_dead_worker_is_ended_and_not_run(crew: Crew) -> None:

@@ -69,3 +69,25 @@ def test_a_finished_job_can_be_neither_cancelled_nor_retried(crew: Crew) -> None
     assert event["message"].startswith("a succeeded job can't be retried")
     latest: Any = crew.get("syncjobs", name)
     assert latest["status"] == job["status"] | {"lastHandledRetry": "1"}
+
+
+def test_a_job_that_waits_for_its_next_attempt_has_it_at_once_when_it_is_asked_to(crew: Crew) -> None:
+    crew.start("controller")
+    worker = crew.start("worker")
+    crew.depend_on_source("api", {"configMapRef": {"name": "api", "key": "openapi.json"}})
+
+    def status() -> Any:
+        return crew.jobs_of("api")[0]["status"]
+
+    eventually(lambda: status()["retryAt"], timeout=60, what="an attempt to fail")
+    assert worker.stop() == 0
+    (job,) = crew.jobs_of("api")
+    crew.cluster.kubectl(
+        "annotate", f"sjob/{job['metadata']['name']}", "specsync.dev/retryRequestedAt=1", namespace=crew.namespace
+    )
+    eventually(lambda: status().get("lastHandledRetry") == "1", what="the request to be heard")
+    assert (status()["phase"], status().get("retryAt")) == ("Pending", None)
+    crew.publish("api", contract("api"))
+    crew.start("worker")
+    crew.wait_for_result("api", "Baseline", job=job["metadata"]["name"])
+    assert status()["attempts"] == job["status"]["attempts"]

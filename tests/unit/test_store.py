@@ -117,3 +117,20 @@ def test_a_list_from_before_a_removal_does_not_bring_the_object_back() -> None:
     store.remove(job(2))
     store.prune([job(1)], before)
     assert len(store) == 0
+
+
+def test_a_server_that_was_put_back_counts_from_where_it_is_now() -> None:
+    store, heard = new_store(), []
+    store.put(job(50, uid="u1", name="changed"))
+    store.put(job(60, uid="u2", name="made-since"))
+    store.put(job(40, uid="u3", name="deleted-since"))
+    store.bury(job(70, uid="u3", name="deleted-since"))
+    store.on_change.append(lambda found: heard.append(found.metadata.name))
+    store.start_over([job(30, uid="u1", name="changed"), job(40, uid="u3", name="deleted-since")])
+    assert {found.metadata.name: found.metadata.resource_version for found in store} == {
+        "changed": "30",
+        "deleted-since": "40",
+    }
+    assert sorted(heard) == ["changed", "deleted-since", "made-since"]
+    assert store.put(job(31, uid="u1", name="changed"))
+    assert len(store.owned_by("ns", "a")) == 2

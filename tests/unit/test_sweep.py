@@ -15,6 +15,7 @@ from specsync.blobs.location import Location
 from specsync.blobs.objectstore import ObjectBlobs
 from specsync.blobs.settings import Environment
 from specsync.controller.sweep import REFERRING, Sweeper, _keys
+from specsync.kube import loops
 from specsync.kube.core import Namespace
 from specsync.resources import KINDS
 from specsync.resources.blobref import BlobRef
@@ -93,3 +94,25 @@ def test_another_clusters_store_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "specsync-sweep").write_bytes(b"another-cluster")
     assert asyncio.run(sweep(tmp_path, in_office=True)) == ["team-a", "team-a", "team-b", "team-b"]
     assert (tmp_path / "specsync-sweep").read_bytes() == b"another-cluster"
+
+
+def test_livez_sees_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "PATIENCE", -1.0)
+    store = ObjectBlobs(Location("file", "", str(tmp_path)), Environment(), timeout=0.0)
+    sweeping = asyncio.Event()
+
+    async def hang(_: object) -> None:
+        sweeping.set()
+        await asyncio.Event().wait()
+
+    async def scenario() -> list[str]:
+        sweeper = Sweeper(Client(), [store], 86400.0, (), lambda: True)  # type: ignore[arg-type]
+        sweeper._sweep = hang  # type: ignore[method-assign]
+        task = asyncio.ensure_future(sweeper.run())
+        await sweeping.wait()
+        found = loops.standing_still()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return found
+
+    assert asyncio.run(scenario()) == ["sweep"]

@@ -60,6 +60,10 @@ class Answers:
         self.paths.append(request.path)
         if "watch" in request.query:
             return await self._watch(request)
+        if request.query["limit"] == "1":  # only asks where the server is
+            return web.json_response(
+                {"metadata": {"resourceVersion": "10" if self.later is None else "40"}, "items": []}
+            )
         self.lists.append(dict(request.query))
         status = self.list_status.pop(0) if self.list_status else 200
         if status != 200:
@@ -170,6 +174,24 @@ def test_where_the_version_is_of_no_use_any_more_all_is_listed_anew_and_ghosts_g
         await found.until(lambda: len(answers.watched) == 3)
         assert found.names() == {"a", "b", "c"}
         assert answers.watched[-1]["resourceVersion"] == "40"
+
+    run(answers, body)
+
+
+@pytest.mark.parametrize("sign", [gone(), 504, bookmark(7), 503])
+def test_a_server_that_was_put_back_to_a_backup_is_believed(sign: Any) -> None:
+    watches = [
+        [event("MODIFIED", job("a", 95)), event("ADDED", job("b", 96))],
+        sign if isinstance(sign, int) else [sign],
+    ]
+    answers = Answers([job("a", 5)], [job("a", 6), job("c", 7)], watches=watches)
+
+    async def body(found: Watching) -> None:
+        await found.until(lambda: answers.watched and answers.watched[-1]["resourceVersion"] == "40")
+        assert found.names() == {"a", "c"}
+        known = found.store.get("ns", "a")
+        assert known is not None
+        assert known.metadata.resource_version == "6"
 
     run(answers, body)
 

@@ -16,10 +16,15 @@ class EarlierCause(FrozenStruct, frozen=True, kw_only=True):
     fingerprint: str
 
 
+class EarlierSummary(FrozenStruct, frozen=True, kw_only=True):
+    breaking: int = 0
+
+
 class EarlierSpec(FrozenStruct, frozen=True, kw_only=True):
     dependency: str
     from_: SnapshotPointer = field(name="from")
     to: SnapshotPointer
+    summary: EarlierSummary = EarlierSummary()
     causes: list[EarlierCause] = []
     acknowledged: Triage | None = None
     resolved: Triage | None = None
@@ -45,19 +50,19 @@ def acknowledged_causes(earlier: Sequence[EarlierChange]) -> frozenset[str]:
 
 def earlier_than(name: str, changes: Sequence[EarlierChange]) -> list[EarlierChange]:
     """Those that came before the change set of that name."""
-    in_order = sorted(changes, key=_created)
-    position = next((i for i, change in enumerate(in_order) if change.metadata.name == name), len(in_order))
-    return in_order[:position]
+    ordered = in_order(changes)
+    position = next((i for i, change in enumerate(ordered) if change.metadata.name == name), len(ordered))
+    return ordered[:position]
 
 
 def reverted_by(change_set: ChangeSet, earlier: Sequence[EarlierChange]) -> list[str]:
     """The change sets that this one takes back: the contract is again what it was before the first of them."""
     digest = change_set.spec.to.digest
-    in_order = sorted(earlier, key=_created)
-    back_to = [i for i, change in enumerate(in_order) if change.spec.from_.digest == digest]
+    ordered = in_order(earlier)
+    back_to = [i for i, change in enumerate(ordered) if change.spec.from_.digest == digest]
     if not back_to:
         return []
-    return [change.metadata.name for change in in_order[back_to[-1] :]][-MAX_REVERTED:]
+    return [change.metadata.name for change in ordered[back_to[-1] :]][-MAX_REVERTED:]
 
 
 def taken_back(change: EarlierChange, changes: Sequence[EarlierChange]) -> str | None:
@@ -66,9 +71,14 @@ def taken_back(change: EarlierChange, changes: Sequence[EarlierChange]) -> str |
     return next((other.metadata.name for other in later if other.spec.to.digest == change.spec.from_.digest), None)
 
 
+def in_order(changes: Sequence[EarlierChange]) -> list[EarlierChange]:
+    """The oldest first."""
+    return sorted(changes, key=_created)
+
+
 def later_than(change: EarlierChange, changes: Sequence[EarlierChange]) -> list[EarlierChange]:
     """Those that came after `change`, in their order."""
-    return [other for other in sorted(changes, key=_created) if _created(other) > _created(change)]
+    return [other for other in in_order(changes) if _created(other) > _created(change)]
 
 
 def _created(change: EarlierChange) -> tuple[dt.datetime, str]:

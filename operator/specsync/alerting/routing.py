@@ -14,6 +14,7 @@ from msgspec import structs
 from specsync.alerting.schedule import after_quiet, next_digest, zone_of
 from specsync.alerting.selecting import Causes, from_bits, selects, to_bits
 from specsync.alerting.sunsets import sunset_causes
+from specsync.diffing.rules import RULES
 from specsync.resources import AlertChannel, AlertPreference, Dependency
 from specsync.resources.alertpreference import AlertPreferenceSpec, Topic
 from specsync.resources.duration import compact, seconds
@@ -225,7 +226,9 @@ def _nothing_wanted(spec: AlertPreferenceSpec) -> str:
         asked.append(f"of kind {', '.join(spec.kinds)}")
     if spec.scope is not None:
         asked.append(f"in {', '.join([*spec.scope.domains, *spec.scope.endpoints])}")
-    return f"it asks for changes {' '.join(asked)}, and there are none"
+    unknown = sorted(set(spec.kinds) - {rule.kind for rule in RULES.values()})
+    note = f"; no change is ever of kind {', '.join(unknown)}: see specsync rules" if unknown else ""
+    return f"it asks for changes {' '.join(asked)}, and there are none{note}"
 
 
 def _due(spec: AlertPreferenceSpec, at: dt.datetime, *, breaking: bool) -> tuple[dt.datetime | None, bool]:

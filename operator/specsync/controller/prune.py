@@ -6,12 +6,15 @@ process that may not lead any more: deletions are not guarded by a version, and 
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from specsync.controller import retention
 from specsync.controller.retention import ChangeSetHead
-from specsync.kube.client import KubeClient
+from specsync.kube.client import KubeClient, NotFound
 from specsync.kube.store import Store
-from specsync.resources import Dependency, SpecSnapshot, SyncJob
+from specsync.resources import AlertDelivery, Dependency, SpecSnapshot, SyncJob
+
+M = TypeVar("M", ChangeSetHead, SpecSnapshot)
 
 _AGED_EVERY = 3600.0  # seconds; how late a spec.history.maxAgeDays may be noticed where nothing else happens
 
@@ -55,6 +58,34 @@ class Pruner:
         left = self._jobs_of(namespace, name)
         expiry = retention.next_expiry(left, at)
         return min(expiry or _AGED_EVERY, _AGED_EVERY) if left else None
+
+    async def undo(self, dependency: Dependency, job: SyncJob) -> None:
+        """Deletes the change set and the snapshot of a job that came to no result: nobody is to take them for one.
+
+        And what waits to be sent of it. Raises ApiError.
+        """
+        status, name = dependency.status, job.metadata.name
+        in_use = any(info is not None and info.snapshot == name for info in (status.current, status.baseline))
+        if in_use or job.status.record("normalize") is None:
+            return
+        if job.status.record("persist") is not None:
+            told = await self._client.list(AlertDelivery, job.metadata.namespace, fields=f"spec.changeSet={name}")
+            for delivery in told:
+                if delivery.status.phase == "Pending" and self._in_office():
+                    meta = delivery.metadata
+                    await self._client.delete(AlertDelivery, meta.namespace, meta.name, meta.uid)
+        await self._delete_made_by(job, self._change_sets)
+        await self._delete_made_by(job, self._snapshots)
+
+    async def _delete_made_by(self, job: SyncJob, store: Store[M]) -> None:
+        namespace, name = job.metadata.namespace, job.metadata.name
+        try:
+            made = await self._client.get(store.kind, namespace, name)
+        except NotFound:
+            return
+        if made.spec.job_uid == job.metadata.uid and self._in_office():
+            await self._client.delete(store.kind, namespace, name, made.metadata.uid)
+            store.bury(made)
 
     async def _prune_jobs(self, dependency: Dependency, at: dt.datetime) -> None:
         jobs = self._jobs_of(dependency.metadata.namespace, dependency.metadata.name)

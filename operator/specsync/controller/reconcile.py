@@ -171,7 +171,11 @@ class Reconciler:
     async def _retry_failed(self, dependency: Dependency) -> Dependency:
         for job in self._jobs_of(dependency):
             request = job.metadata.annotations.get(RETRY_REQUESTED_AT, "")[:256]
-            if not request or request == job.status.last_handled_retry or not job.finished:
+            waits = job.status.phase == "Pending" and job.status.retry_at is not None
+            if not request or request == job.status.last_handled_retry or not (job.finished or waits):
+                continue
+            if waits:
+                self._keep(await admission.hurry(self._client, job, request))
                 continue
             if job.status.phase != "Failed":
                 text = (
@@ -187,6 +191,8 @@ class Reconciler:
             # What was fetched then may be older than what is known now: start over.
             base, current = job.status.base, dependency.status.current
             moved = (base.snapshot if base else None) != (current.snapshot if current else None)
+            if moved:
+                await self._pruner.undo(dependency, job)
             self._keep(await admission.retry(self._client, job, request, from_start=moved))
         return dependency
 
@@ -296,6 +302,8 @@ class Reconciler:
         self._jobs.put(admitted, tell=False)
 
     async def _fold(self, dependency: Dependency, job: SyncJob) -> Dependency:
+        if job.status.phase == "Cancelled":
+            await self._pruner.undo(dependency, job)
         status = fold(dependency, job, self._min_interval, now(), self._breaker)
         if status.next_sync_time is not None:
             status = replace(status, next_sync_time=self._unused(dependency, status.next_sync_time))

@@ -32,6 +32,7 @@ C = TypeVar("C", bound=_Created)
 
 class ChangeSetHeadSpec(FrozenStruct, frozen=True, kw_only=True):
     dependency: str
+    job_uid: str = field(default="", name="jobUID")
     from_: SnapshotPointer = field(name="from")
     to: SnapshotPointer
     acknowledged: Triage | None = None

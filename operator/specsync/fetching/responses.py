@@ -43,12 +43,11 @@ def status_error(status: int, headers: Headers, target: Target) -> FetchError:
     """The error for an answer that is neither a document, nor a 304, nor a redirect."""
     url = redact_url(target.url)
     wait = retry_after_seconds(headers)
-    if status == 429 or (status in (403, 503) and wait is not None):  # GitHub limits with 403 and Retry-After
-        wait = _REST_WHEN_LIMITED if wait is None else wait
-        text = (
-            f"{url} limits how often it is asked (HTTP {status}) and is tried again in {wait:.0f} seconds: "
-            "a longer interval helps."
-        )
+    if status in (429, 503) or (status == 403 and wait is not None):  # GitHub limits with 403 and Retry-After
+        if wait is None:
+            wait = _REST_WHEN_UNAVAILABLE if status == 503 else _REST_WHEN_LIMITED
+        what = "is too busy" if status == 503 else "limits how often it is asked"
+        text = f"{url} {what} (HTTP {status}) and is tried again in {wait:.0f} seconds: a longer interval helps."
         return FetchError(FetchReason.RATE_LIMITED, text, retry_after=wait, rest=wait)
     if status == 401:
         text = (
@@ -63,8 +62,7 @@ def status_error(status: int, headers: Headers, target: Target) -> FetchError:
         return FetchError(FetchReason.NOT_FOUND, text)
     if status >= 500:
         text = f"The server of {url} failed (HTTP {status}) and is tried again: if it stays, tell its owner."
-        rest = _REST_WHEN_UNAVAILABLE if status == 503 else None
-        return FetchError(FetchReason.SERVER_ERROR, text, retry_after=rest or wait, rest=rest)
+        return FetchError(FetchReason.SERVER_ERROR, text, retry_after=wait)
     return FetchError(
         FetchReason.HTTP_ERROR,
         f"{url} answered HTTP {status} instead of a document: open the URL and see what it wants.",

@@ -29,6 +29,7 @@ T = TypeVar("T")
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Verb = Literal["get", "list", "create", "patch", "delete", "deletecollection"]
 _METHODS: dict[Verb, str] = {
@@ -83,8 +84,11 @@ class _ListMeta(msgspec.Struct, rename="camel"):
     continue_: str = msgspec.field(default="", name="continue")
 
 
-class _Page(msgspec.Struct):
+class _PageHead(msgspec.Struct):
     metadata: _ListMeta
+
+
+class _Page(_PageHead):
     items: list[msgspec.Raw]
 
 
@@ -173,6 +177,11 @@ class KubeClient:
         """
         items, _ = await self.list_as_of(kind, namespace, fields=fields, labels=labels, page=page)
         return items
+
+    async def latest_version(self, kind: type[Any], namespace: str | None = None) -> str:
+        """The resourceVersion that a LIST would be of now. Raises ApiError."""
+        body = await self._request("list", path_of(kind, namespace), params={"limit": "1"}, accept=_METADATA_ONLY_LIST)
+        return self._decode(_PageHead, body).metadata.resource_version
 
     async def create(self, obj: T) -> T:
         """Raises Conflict where the name is taken, Invalid where a rule refuses it, ApiError."""

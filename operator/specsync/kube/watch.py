@@ -107,6 +107,8 @@ class _Stream:
         self._namespace = namespace
         self._decoder = msgspec.json.Decoder(watched.store.kind)
         self._version = ""  # the store is as of this one; empty where only a LIST can tell
+        self._refused = False  # whether the server didn't begin the watch that was asked for last
+        self._newest = 0  # the latest version that this server has told
         self._trouble = ""  # what was logged last
         self.kind: str = watched.store.kind.definition.plural
         self.listed = asyncio.Event()
@@ -149,21 +151,29 @@ class _Stream:
                     loop.advance(pause)
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
 
+    async def _is_put_back(self) -> bool:
+        """Whether the server, which was away, has come back with an earlier state: a watch from our version on would
+        be silent until its versions have come so far again. Raises ApiError.
+        """
+        return int(self._version or 0) > int(await self._client.latest_version(self._store.kind, self._namespace) or 0)
+
     async def list(self) -> str:
         """Brings the store in line with a consistent LIST, and returns its resourceVersion. Raises ApiError."""
-        before = self._store.versions(self._namespace)
+        before, newest = self._store.versions(self._namespace), self._newest
         listed, version = await self._client.list_as_of(self._store.kind, self._namespace, fields=self._fields)
-        if max(map(int, before.values()), default=0) > int(version or 0):
+        if newest > int(version or 0):
             # A consistent LIST is never older than what was seen before it began.
             log.warning("the API server was put back to an earlier state", kind=self.kind, namespace=self._namespace)
             self._store.start_over(listed, self._namespace)
         else:
             self._store.prune(listed, before)
+        self._newest = int(version or 0)
         self.listed.set()
         return version
 
     async def _watch(self, session: aiohttp.ClientSession, loop: Loop) -> None:
         """One watch, until the server ends it. Raises _Expired, ApiError."""
+        refused, self._refused = self._refused, True
         params = {
             "watch": "true",
             "resourceVersion": self._version,
@@ -181,6 +191,9 @@ class _Stream:
             ):
                 if response.status >= 400:
                     raise error_of(response.status, None, await response.read())
+                if refused and await self._is_put_back():
+                    raise _Expired
+                self._refused = False
                 patience.reschedule(None)
                 loop.advance(_SILENCE_SECONDS)
                 self._recovered()
@@ -209,8 +222,10 @@ class _Stream:
                 if int(bookmark) < int(self._version):
                     raise _Expired  # the server was put back to an earlier state, and would be silent up to our version
                 self._version = bookmark
+                self._newest = max(self._newest, int(bookmark))
                 return
             self._version = self._feed(event.type, event.object)
+            self._newest = max(self._newest, int(self._version))
         except msgspec.DecodeError as error:
             # No event at all: a proxy's page, or a line that was cut off.
             raise ApiError(0, "NotUnderstood", f"a watch event that isn't understood: {error}") from error

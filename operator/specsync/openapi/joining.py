@@ -15,7 +15,7 @@ import msgspec
 
 from specsync.openapi.bundle import Bundle, is_same_origin, resolve, shown_name
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.limits import Limits, too_deep
+from specsync.openapi.limits import Limits, too_deep, too_many_nodes
 from specsync.openapi.load import read_any
 from specsync.openapi.references import unescaped
 from specsync.openapi.structure import SWAGGER2_TABLES, TABLES, field_kind
@@ -93,6 +93,8 @@ class _Joiner:
             out = f"{table}/{escaped(name)}"
             self._origins[out] = self._shown(uri, pointer)
             _table(joined, table)[name] = self._walk(self._target(key), kind, uri, pointer, out)
+        if _values(joined, {}) > self._limits.max_nodes:
+            raise too_many_nodes(self._limits)
         missing = list(self._missing.values())
         return Joined(tree=joined, text=text, missing=missing, dangling=self._dangling, origins=self._origins)
 
@@ -273,6 +275,16 @@ class _Joiner:
 
 def _is_pointer(fragment: str) -> bool:
     return not fragment or fragment.startswith("/")
+
+
+def _values(tree: Any, known: dict[int, int]) -> int:
+    """How many values a tree has, with those that stand in several places counted in each."""
+    if not isinstance(tree, dict | list):
+        return 1
+    if id(tree) not in known:
+        below = tree.values() if isinstance(tree, dict) else tree
+        known[id(tree)] = 1 + sum(_values(each, known) for each in below)
+    return known[id(tree)]
 
 
 def _find(tree: Any, tokens: list[str]) -> Any:

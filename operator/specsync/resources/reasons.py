@@ -34,7 +34,7 @@ class Reason(StrEnum):
     )
     RATE_LIMITED = (
         "RateLimited",
-        "The server asked to slow down (429 or 503 with Retry-After). It is tried again later.",
+        "The server asked to slow down (429, 503, or 403 with Retry-After). It is tried again later.",
     )
     TIMEOUT = "Timeout", "The download took longer than spec.source.timeout."
     DNS_FAILURE = "DNSFailure", "The host's name could not be resolved."

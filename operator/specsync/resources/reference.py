@@ -28,7 +28,11 @@ All kinds are in `{API_VERSION}` and in the category `specsync`: `kubectl get sp
 
 ANNOTATIONS = (
     (REQUESTED_AT, "Dependency", "Any new value asks for a sync now, also while scheduling is suspended or paused."),
-    (RETRY_REQUESTED_AT, "SyncJob", "Any new value lets a failed job go on at the stage that failed."),
+    (
+        RETRY_REQUESTED_AT,
+        "SyncJob",
+        "Any new value lets a failed job go on at the stage that failed; one that waits till `retryAt` goes on now.",
+    ),
 )
 
 

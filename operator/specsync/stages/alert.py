@@ -5,6 +5,7 @@ that goes on must not tell others. Each delivery's name follows from the decisio
 """
 
 import contextlib
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -13,12 +14,13 @@ from specsync.alerting.outbox import deliveries_of, resolves_of
 from specsync.alerting.routing import Situation, route_change, routes
 from specsync.alerting.selecting import BlobEvent, Causes, blob_events
 from specsync.blobs.store import BlobCorrupted, BlobMissing
-from specsync.kube.client import Conflict, NotFound
+from specsync.kube.client import Conflict, Invalid, NotFound
 from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet
-from specsync.resources.meta import now
+from specsync.resources.meta import now, to_wire
 from specsync.resources.reasons import Reason
-from specsync.resources.syncjob import MAX_ROUTES, AlertOutput, DiffOutput, ParseOutput, PersistOutput
+from specsync.resources.syncjob import MAX_REVERTED, MAX_ROUTES, AlertOutput, DiffOutput, ParseOutput, PersistOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+from specsync.stages.reverting import is_undone, still_open
 
 
 async def run(context: StageContext) -> StageResult:
@@ -37,10 +39,11 @@ async def run(context: StageContext) -> StageResult:
             await context.checkpoint(output)
     created = await _enqueue(context, causes, output)
     event = await _record_event(context, name)
+    reverted = await _end_what_is_undone(context, change_set, output.reverted)
     message = f"{created} deliveries" if created else "no channel gets it"
     if surplus:
         message += f"; {surplus} channels more are over the limit of {MAX_ROUTES} and get nothing"
-    return StageResult(replace(output, event=event), message=message, ends="Changed")
+    return StageResult(replace(output, reverted=reverted, event=event), message=message, ends="Changed")
 
 
 STAGE = Stage("alert", run, deadline=60.0)
@@ -64,12 +67,7 @@ async def _decide(context: StageContext, causes: Causes) -> tuple[AlertOutput, i
     if not channels and not preferences:
         return AlertOutput(routed_at=at), 0
     change_set = causes.change_set
-    own = f"spec.dependency={context.dependency.metadata.name}"
-    earlier = [
-        change
-        for change in await client.list(EarlierChange, namespace, fields=own, page=20)
-        if change.metadata.name != change_set.metadata.name
-    ]
+    earlier = await _earlier(context, change_set)
     situation = Situation(context.dependency, channels, preferences, acknowledged_causes(earlier), at)
     found = routes(route_change(causes, situation))
     output = AlertOutput(routed_at=at, routes=found[:MAX_ROUTES], reverted=reverted_by(change_set, earlier))
@@ -79,20 +77,65 @@ async def _decide(context: StageContext, causes: Causes) -> tuple[AlertOutput, i
 async def _enqueue(context: StageContext, causes: Causes, output: AlertOutput) -> int:
     """Creates what isn't there yet. The number of deliveries of this change set."""
     wanted = deliveries_of(causes, context.dependency, output, context.dashboard_url)
-    ends = [delivery for name in output.reverted for delivery in await _ends_of(context, name, causes.change_set)]
-    for delivery in [*wanted, *ends]:
-        with contextlib.suppress(Conflict):  # made before a crash
-            await context.client.create(delivery)
+    for delivery in wanted:
+        await _create(context, delivery)
     return len(wanted)
 
 
-async def _ends_of(context: StageContext, reverted: str, change_set: ChangeSet) -> list[AlertDelivery]:
-    told = await context.client.list(AlertDelivery, context.namespace, fields=f"spec.changeSet={reverted}")
-    if not told:
-        return []
-    channels = await context.client.list(AlertChannel, context.namespace)
-    why = f"The change was taken back, see ChangeSet {change_set.metadata.name}."
-    return resolves_of(told, channels, why)
+async def _end_what_is_undone(context: StageContext, change_set: ChangeSet, reverted: Sequence[str]) -> list[str]:
+    """Ends incidents and reminders of the changes that this one takes back: `reverted`, and what it finds. All of them.
+
+    After all else, for it may take a while; names follow from what they end, so that it may be done twice.
+    """
+    namespace, ended = context.namespace, list(reverted)
+    channels = await context.client.list(AlertChannel, namespace)
+    if not channels:
+        return ended
+    earlier = await _earlier(context, change_set)
+    open_ones = [change for change in still_open(earlier) if change.metadata.name not in reverted]
+    for change in [*(change for change in earlier if change.metadata.name in reverted), *open_ones]:
+        name = change.metadata.name
+        told = await context.client.list(AlertDelivery, namespace, fields=f"spec.changeSet={name}")
+        if not told or (name not in reverted and not await is_undone(context, change)):
+            continue
+        if name not in ended:
+            ended.append(name)
+        for end in resolves_of(told, channels, _taken_back_by(change_set)):
+            await _create(context, end)
+        for delivery in told:
+            await _drop_reminder(context, delivery, change_set)
+    return ended[-MAX_REVERTED:]
+
+
+async def _earlier(context: StageContext, change_set: ChangeSet) -> list[EarlierChange]:
+    own = f"spec.dependency={context.dependency.metadata.name}"
+    found = await context.client.list(EarlierChange, context.namespace, fields=own, page=20)
+    return [change for change in found if change.metadata.name != change_set.metadata.name]
+
+
+async def _create(context: StageContext, delivery: AlertDelivery) -> None:
+    with contextlib.suppress(Conflict):  # made before a crash
+        await context.client.create(delivery)
+
+
+async def _drop_reminder(context: StageContext, delivery: AlertDelivery, change_set: ChangeSet) -> None:
+    """Ends a reminder that still waits; one that is under way, or was changed meanwhile, is left alone."""
+    if delivery.spec.message.kind != "Reminder" or delivery.status.phase != "Pending":
+        return
+    meta = delivery.metadata
+    text = _taken_back_by(change_set)
+    status = replace(delivery.status, phase="Suppressed", next_attempt_at=None, reason=Reason.TAKEN_BACK, message=text)
+    patch = [
+        {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+        {"op": "test", "path": "/status/phase", "value": "Pending"},
+        {"op": "add", "path": "/status", "value": to_wire(status)},
+    ]
+    with contextlib.suppress(Invalid, NotFound):
+        await context.client.patch(AlertDelivery, meta.namespace, meta.name, patch, subresource="status")
+
+
+def _taken_back_by(change_set: ChangeSet) -> str:
+    return f"The change was taken back, see ChangeSet {change_set.metadata.name}."
 
 
 async def _record_event(context: StageContext, change_set: str) -> str:

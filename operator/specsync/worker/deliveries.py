@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from specsync.alerting import metrics
 from specsync.alerting.pace import AlertTiming, given_up_at
 from specsync.alerting.secrets import OutletMaker
 from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
@@ -192,6 +193,7 @@ class Deliveries:
                 continue
             self._post.deliveries.remove(ended or delivery)
             if ended is not None:
+                metrics.deliveries("Unknown", "DeadLettered").inc()
                 occasion = f"{meta.uid}/{delivery.status.last_handled_retry}"
                 await self._post.events.record(delivery, "Warning", Reason.DELIVERY_FAILED, text, occasion)
 

@@ -21,6 +21,8 @@ from specsync.alerting.channels.contract import (
     Retryable,
 )
 from specsync.alerting.channels.email import EmailChannel
+from specsync.alerting.channels.email_html import html_page
+from specsync.alerting.outline import outline
 from specsync.fetching.request import Credentials
 from specsync.resources.alertchannel import AlertChannelSpec, EmailSettings
 from tests.unit.alerting.envelopes import change, group, resolve, single, sunset
@@ -88,6 +90,15 @@ def test_a_mail_by_starttls_with_login(certificates: Certificates) -> None:
         assert "kubectl specsync alerts ack shop-1795515744 -n team-a" in content
 
 
+def test_a_page_has_a_dark_scheme_and_a_preview_that_is_not_the_subject() -> None:
+    page = html_page(outline(single(change())))
+    assert "@media (prefers-color-scheme:dark)" in page
+    hidden = page.partition('<div style="display:none')[2].partition("</div>")[0]
+    assert hidden.endswith(
+        "schema Order0, currency: required property removed · schema Order1, currency: required property removed"
+    )
+
+
 def test_a_mail_by_tls_from_the_first_byte(certificates: Certificates) -> None:
     with mail_server(tls=certificates.server()) as server:
         deliver(channel(server.port, "TLS"), trusting(certificates, server.port))
@@ -97,9 +108,9 @@ def test_a_mail_by_tls_from_the_first_byte(certificates: Certificates) -> None:
 @pytest.mark.parametrize("security", ["StartTLS", "TLS"])
 def test_a_server_without_a_trusted_certificate_gets_nothing(certificates: Certificates, security: str) -> None:
     context = certificates.server()
-    with mail_server(starttls=context) if security == "StartTLS" else mail_server(tls=context) as server:
-        with pytest.raises(ChannelBroken, match="certSecretRef"):
-            deliver(channel(server.port, security), outlet(server.port))
+    how = mail_server(starttls=context) if security == "StartTLS" else mail_server(tls=context)
+    with how as server, pytest.raises(ChannelBroken, match="certSecretRef"):
+        deliver(channel(server.port, security), outlet(server.port))
     assert server.mails == []
 
 

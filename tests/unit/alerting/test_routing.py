@@ -83,6 +83,7 @@ def test_a_default_channel_stays_one_for_dependencies_that_no_preference_is_abou
         ({"minSeverity": "safe", "scope": {"endpoints": ["GET /users/*"]}}, {ADDED}, "it asks for this, at once"),
         ({"minSeverity": "safe", "scope": {"endpoints": ["POST /**"]}}, set(), "in POST /**, and there are none"),
         ({"kinds": ["endpoint_added"]}, set(), "of severity breaking of kind endpoint_added, and there are none"),
+        ({"kinds": ["endpoint_gone"]}, set(), "; no change is ever of kind endpoint_gone: see specsync rules"),
         ({"topics": ["Health"]}, set(), "its topics are Health"),
         ({"muteUntil": "2026-01-02T12:01:00Z"}, set(), "it is muted until 2026-01-02 12:01 UTC"),
         ({"muteUntil": "2026-01-02T12:00:00Z"}, {GONE}, "it asks for this, at once"),

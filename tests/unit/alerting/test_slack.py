@@ -5,10 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from slack_sdk.models.blocks import Block, HeaderBlock, RichTextBlock
 
 from specsync.alerting.channels.contract import ChannelBroken, DeliveryError, OutcomeUnknown, Rejected, Retryable
 from specsync.alerting.channels.slack import MAX_BLOCKS, MAX_TEXTS, SlackChannel
+from specsync.alerting.message import Operation
 from specsync.resources.alertchannel import AlertChannelSpec, SlackSettings
 from tests.unit.alerting.envelopes import change, group, single, sunset
 from tests.unit.alerting.receiver import outlet, receiver
@@ -108,3 +110,21 @@ def test_each_answer_has_its_meaning(status: int, answer: bytes, expected: type[
 def test_a_bot_without_a_channel_is_told_what_to_write() -> None:
     with pytest.raises(ChannelBroken, match=r"spec\.slack\.channel"):
         asyncio.run(BY_WEBHOOK.send(BY_WEBHOOK.render(single(change())), outlet(bearerToken="xoxb-1")))
+
+
+def test_a_chat_is_short_and_a_group_says_whom_it_is_about() -> None:
+    single_one = "\n".join(texts(BY_WEBHOOK.render(single(change(40)))["blocks"]))
+    assert single_one.count("required property removed") == 10
+    assert "and 30 more edits" in single_one
+    storm = [replace(change(9), display_name=f"API {number}") for number in range(5)]
+    payload = BY_WEBHOOK.render(group(*storm))
+    assert payload["text"] == "🔴 5 alerts, all breaking or failing: API 0, API 1, API 2 and 2 more"
+    assert "\n".join(texts(payload["blocks"])).count("required property removed") == 15
+
+
+def test_what_one_operation_is_about_begins_with_it() -> None:
+    told = change(1)
+    assert told.change is not None
+    only = replace(told.change.causes[0], operations=[Operation(method="GET", path="/orders")], operation_count=1)
+    payload = BY_WEBHOOK.render(single(replace(told, change=replace(told.change, causes=[only]))))
+    assert payload["text"].endswith("– GET /orders: schema Order0, currency: required property removed")

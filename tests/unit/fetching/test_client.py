@@ -114,7 +114,7 @@ def test_values_too_long_for_a_status_are_left_out() -> None:
         (451, FetchReason.HTTP_ERROR, False),
         (500, FetchReason.SERVER_ERROR, True),
         (502, FetchReason.SERVER_ERROR, True),
-        (503, FetchReason.SERVER_ERROR, True),
+        (503, FetchReason.RATE_LIMITED, True),
         (504, FetchReason.SERVER_ERROR, True),
         (206, FetchReason.HTTP_ERROR, False),
         (300, FetchReason.HTTP_ERROR, False),

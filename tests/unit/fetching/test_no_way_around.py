@@ -182,7 +182,7 @@ def test_schemas_are_never_fetched() -> None:
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("Guard", {"cli/operate.py", "cli/download.py", "fetching/guard.py"}),
+        ("Guard", {"cli/operate.py", "cli/download.py"}),
         ("Exceptions", {"cli/download.py", "fetching/guard.py"}),
         ("Fetcher", {"cli/download.py", "worker/app.py"}),
         ("Pin", {"stages/service.py"}),

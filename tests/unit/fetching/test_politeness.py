@@ -201,7 +201,7 @@ def in_an_hour() -> str:
         (reply(429), FetchReason.RATE_LIMITED, 60, 60),
         (reply(403, Retry_After="120"), FetchReason.RATE_LIMITED, 120, 120),
         (reply(503, Retry_After="120"), FetchReason.RATE_LIMITED, 120, 120),
-        (reply(503), FetchReason.SERVER_ERROR, 30, 30),
+        (reply(503), FetchReason.RATE_LIMITED, 30, 30),
         (reply(429, Retry_After="80000"), FetchReason.RATE_LIMITED, 3600, 3600),
     ],
     ids=["429", "429 until", "429 bare", "403", "503", "503 bare", "429 for a day"],

@@ -279,6 +279,15 @@ def test_all_files_together_are_limited() -> None:
     assert caught.value.reason == "LimitExceeded"
 
 
+def test_what_stands_in_many_places_is_counted_in_each() -> None:
+    """Path items are put in the place of their references: forty files of two each would make a tree of 2^40."""
+    twice = "get: {callbacks: {c: {x: {$ref: NEXT}, y: {$ref: NEXT}}}}"
+    files = {f"f{number}_yaml": twice.replace("NEXT", f"f{number + 1}.yaml") for number in range(40)}
+    files["f40_yaml"] = f"get: {{{ANSWER % '{}'}}}".replace("$ref: {}", "type: string")
+    error = refused(f"{HEAD}paths: {{/a: {{$ref: f0.yaml}}}}", **files)
+    assert (error.reason, "2,000,000 values" in error.message) == ("LimitExceeded", True)
+
+
 def test_the_same_contract_in_one_file_and_in_several_differs_in_nothing() -> None:
     from specsync.diffing import compare
 

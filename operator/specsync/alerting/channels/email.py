@@ -100,7 +100,8 @@ class EmailChannel(Channel[Mail]):
         except (aiosmtplib.SMTPException, OSError) as error:
             if _is_of_tls(error):
                 text = (
-                    f"No trusted connection to the mail server {host}:{port}: put its CA as ca.crt into certSecretRef."
+                    f"No trusted connection to the mail server {host}:{port}: put its CA as ca.crt into certSecretRef, "
+                    "or check spec.email.security."
                 )
                 raise ChannelBroken(Reason.TLS_FAILURE, text) from None
             if type(error) is aiosmtplib.SMTPException:  # the server lacks what is asked for: STARTTLS, or logins
