@@ -38,6 +38,8 @@ _NUMBER_ODDLY_WRITTEN = re.compile(
     rb"[-+0](?<![0-9a-zA-Z][-+0])[0-9xo][0-9a-fA-F]*[ \t]*:(?:\s|$)"
 )  # as a key: 017, 0x1F
 _NOTHING = re.compile(rb"")
+_QUESTION_MARK = re.compile(rb"\?(?=\s|$)")
+_BEFORE_A_KEY = b"\n\r[{,-"
 
 
 def read_fast(text: bytes, limits: Limits) -> dict[str, Any] | None:
@@ -131,9 +133,15 @@ def _checked(root: Any, text: bytes, limits: Limits) -> dict[str, Any] | None:
         if nodes > limits.max_nodes:
             raise too_many_nodes(limits)
         level = below
-    if numbers_as_keys and _found_after(text, _NUMBER_ODDLY_WRITTEN, _NOTHING):
+    if numbers_as_keys and (_found_after(text, _NUMBER_ODDLY_WRITTEN, _NOTHING) or _has_explicit_keys(text)):
         return None
     return root
+
+
+def _has_explicit_keys(text: bytes) -> bool:
+    """Whether there may be a key behind a question mark, whose number the patterns above don't see."""
+    fronts = (text[max(0, hit.start() - _SAFE_PREFIX) : hit.start()] for hit in _QUESTION_MARK.finditer(text))
+    return any((front.rstrip(b" \t") or b"\n")[-1] in _BEFORE_A_KEY for front in fronts)
 
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))

@@ -183,6 +183,13 @@ COUNTEREXAMPLES: list[tuple[str, str, Any, Any, Any]] = [
     ("D1", "response", {"anyOf": [{**TEXT, "maxLength": 2}, INTEGER]}, TEXT, "abc"),
     ("D2", "request", {"type": "array"}, {"type": "array", "prefixItems": [TEXT]}, [1]),
     ("D2", "response", {"type": "array", "prefixItems": [TEXT]}, {"type": "array"}, [1]),
+    (
+        "D31",
+        "request",
+        {"type": "array", "prefixItems": [INTEGER], "unevaluatedItems": False},
+        {"type": "array", "unevaluatedItems": False},
+        [1],
+    ),
     ("D3", "request", {"required": ["a"]}, {"properties": {"a": TEXT}}, {"a": 1}),
     ("D3", "request", {"additionalProperties": TEXT}, {"properties": {"a": INTEGER}}, {"a": "x"}),
     ("D3", "request", {"patternProperties": {"^a": INTEGER}}, {"properties": {"a": TEXT}}, {"a": 1}),

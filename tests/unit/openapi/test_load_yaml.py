@@ -79,6 +79,8 @@ def test_keys_are_strings_as_they_are_written(key: str) -> None:
     assert both(f"x:\n  {key}: v\n") == {key: "v"}
     assert both(f"x: {{{key}: v}}\n") == {key: "v"}
     assert both(f"x:\n- a:\n    {key}: {{{key}: v}}\n") == [{"a": {key: {key: "v"}}}]
+    assert both(f"x:\n  ? {key}\n  : v\n") == {key: "v"}
+    assert both(f"x:\n- {{? {key} : v}}\n") == [{key: "v"}]
 
 
 def test_order_is_kept_when_keys_become_strings() -> None:

@@ -12,7 +12,7 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
 def compare_positions(node: Node) -> None:
-    """Each position of an array; where prefixItems says nothing of one, items does, or else it may be anything."""
+    """Each position of an array; where prefixItems says nothing of one, items does, or unevaluatedItems, or it may be anything."""
     before, after = node.old.prefix_items or [], node.new.prefix_items or []
     for index in range(max(len(before), len(after))):
         keyword = f"/prefixItems/{index}"
@@ -32,7 +32,9 @@ def compare_positions(node: Node) -> None:
 
 
 def _rest(schema: Schema) -> Schema | bool:
-    return schema.items if schema.items is not None else True
+    if schema.items is not None:
+        return schema.items
+    return schema.unevaluated_items if schema.unevaluated_items is not None else True
 
 
 def _worst(pair: Node) -> Severity:
