@@ -12,7 +12,7 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
 def compare_positions(node: Node) -> None:
-    """Each position of an array; where prefixItems says nothing of one, items does, or unevaluatedItems, or it may be anything."""
+    """Each position of an array; where prefixItems says nothing of one, items or unevaluatedItems do, or it is open."""
     before, after = node.old.prefix_items or [], node.new.prefix_items or []
     for index in range(max(len(before), len(after))):
         keyword = f"/prefixItems/{index}"
