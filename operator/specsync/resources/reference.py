@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specsync.resources import KINDS, generated
+from specsync.resources.alertchannel import TEST_REQUESTED_AT
 from specsync.resources.dependency import REQUESTED_AT
 from specsync.resources.meta import API_VERSION, Definition, Resource
 from specsync.resources.reasons import Reason
@@ -33,6 +34,12 @@ ANNOTATIONS = (
         "SyncJob",
         "Any new value lets a failed job go on at the stage that failed; one that waits till `retryAt` goes on now.",
     ),
+    (
+        RETRY_REQUESTED_AT,
+        "AlertDelivery",
+        "Any new value sends one that was given up again; one that waits for its next attempt is sent now.",
+    ),
+    (TEST_REQUESTED_AT, "AlertChannel", "Any new value sends a test message."),
 )
 
 
