@@ -35,7 +35,7 @@ def document(paths: int = 1, *, opaque: int = 0) -> bytes:
 
 
 # Long enough under way to be interrupted.
-LARGE = document(150_000)
+LARGE = document(300_000)
 
 
 def loader(content: bytes) -> dict[str, Load]:
