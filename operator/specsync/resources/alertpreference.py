@@ -19,6 +19,7 @@ from specsync.resources.meta import (
     name_rule,
     rules,
 )
+from specsync.resources.monitor import Endpoint
 from specsync.resources.timing import TimeZone, Weekday, time_of_day
 
 Topic = Literal["Change", "Health", "Deprecation"]
@@ -93,21 +94,7 @@ class AlertScope(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = []
     endpoints: Annotated[
-        list[
-            Annotated[
-                str,
-                Meta(
-                    min_length=1,
-                    max_length=256,
-                    extra_json_schema=rules(
-                        (
-                            r"self.matches('^(([a-zA-Z]+|[*]) +)?/\\S*$')",
-                            "an endpoint is a path, or a method and a path, for example GET /v1/orders or /v1/**",
-                        )
-                    ),
-                ),
-            ]
-        ],
+        list[Endpoint],
         Meta(
             max_length=64,
             description="A path, or a method and a path, such as GET /v1/orders; * stands for any characters but /,"

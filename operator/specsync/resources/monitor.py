@@ -6,6 +6,20 @@ from msgspec import Meta
 
 from specsync.resources.meta import FrozenStruct, rules
 
+Endpoint = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        extra_json_schema=rules(
+            (
+                r"self.matches('^(([a-zA-Z]+|[*]) +)?/\\S*$')",
+                "an endpoint is a path, or a method and a path, for example GET /v1/orders or /v1/**",
+            )
+        ),
+    ),
+]
+
 
 class Monitor(FrozenStruct, frozen=True, kw_only=True):
     mode: Annotated[
@@ -21,21 +35,7 @@ class Monitor(FrozenStruct, frozen=True, kw_only=True):
         ),
     ] = []
     endpoints: Annotated[
-        list[
-            Annotated[
-                str,
-                Meta(
-                    min_length=1,
-                    max_length=256,
-                    extra_json_schema=rules(
-                        (
-                            r"self.matches('^(([a-zA-Z]+|[*]) +)?/\\S*$')",
-                            "an endpoint is a path, or a method and a path, for example GET /v1/orders or /v1/**",
-                        )
-                    ),
-                ),
-            ]
-        ],
+        list[Endpoint],
         Meta(
             max_length=64,
             description="Endpoints to watch: a path, or a method and a path, such as GET /v1/orders;"

@@ -23,7 +23,6 @@ P = TypeVar("P")
 Mode = Literal["Single", "Group", "Digest"]
 
 _SHORTEST_SECRET = 6  # bytes; shorter parts of an address are words
-MAX_DETAIL = 512  # characters of what a service said, in a status
 
 
 @dataclass(frozen=True, kw_only=True)
