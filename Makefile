@@ -89,7 +89,7 @@ fuzz: .venv/.ready ## fuzz the loader and the guard (SECONDS=60 for each target)
 bench-sync: controlplane ## a thousand Dependencies at once on one CPU, beside Flux's figures: time, CPU, memory, writes
 	@$(PY) -m bench.sync $(ARGS)
 
-bench: controlplane ## takeover, large documents, an idle operator, loading, comparing
+bench: controlplane objectserver ## all other measurements, one after the other
 	@for each in load diff takeover large idle hostile hostile_documents alerts blobs; do echo "== $$each"; $(PY) -m bench.$$each; done
 
 clean: ## remove .venv, caches and the development cluster's state

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from devcluster import ControlPlane
@@ -32,7 +32,8 @@ def children_of(pid: int) -> list[int]:
     """The processes that this one has started and that live."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(child) for child in task.read_text().split()]
+        with suppress(OSError):  # that thread has ended
+            found += [int(child) for child in task.read_text().split()]
     return found
 
 

@@ -75,30 +75,32 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of unchanged syncs")
     parser.add_argument("--concurrency", type=int, default=10)
     options = parser.parse_args()
-    operator_cpu, others = pin()
-    with documents(etag=options.etag) as host, measured_crew(audit=False) as crew:
+    operator_cpu, others = cpus()
+    os.sched_setaffinity(0, others)  # what is started inherits it
+    with measured_crew(audit=False) as crew, documents(operator_cpu, etag=options.etag) as host:
+        os.sched_setaffinity(0, {operator_cpu})
         limits = ("--host-concurrency", "0", "--host-rate", "0", "--concurrency", str(options.concurrency))
         operator = crew.start("run", "--allow-host", host, *limits, timing=())
         os.sched_setaffinity(operator.pid, {operator_cpu})
-        print(f"operator on CPU {operator_cpu}; control plane, documents and this bench on CPUs {sorted(others)}")
+        print(f"operator, documents and this bench on CPU {operator_cpu}; control plane on CPUs {sorted(others)}")
         print("per-host limit of requests lifted (--host-concurrency 0, --host-rate 0)")
         print("the documents' server answers", "304 where nothing changed" if options.etag else "always in full")
         asyncio.run(measure(crew, operator, host, options))
         operator.stop()
 
 
-def pin() -> tuple[int, set[int]]:
-    """One CPU for the operator; this process, and all that it starts, gets the others."""
+def cpus() -> tuple[int, set[int]]:
+    """One CPU for the operator, and for what stands for the world around it; the others for the control plane."""
     available = sorted(os.sched_getaffinity(0))
-    others = set(available[1:]) or set(available)
-    os.sched_setaffinity(0, others)
-    return available[0], others
+    return available[0], set(available[1:]) or set(available)
 
 
 @contextmanager
-def documents(*, etag: bool) -> Iterator[str]:
+def documents(cpu: int, *, etag: bool) -> Iterator[str]:
+    """The address of a server of documents, which runs on that CPU."""
     command = [sys.executable, "-m", "bench.documents", *(["--etag"] if etag else [])]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    os.sched_setaffinity(server.pid, {cpu})
     try:
         assert server.stdout is not None
         yield f"127.0.0.1:{server.stdout.readline().strip()}"

@@ -57,10 +57,7 @@ def build(module: GoModule, say: Say) -> Path:
 
 def require_go(module: GoModule) -> None:
     """Raise DevclusterError, with the way out, unless `go` is here and new enough for the module."""
-    ways_out = (
-        f"Install Go {module.go_version} or later (https://go.dev/doc/install), or set KUBEBUILDER_ASSETS "
-        "to a folder with etcd, kube-apiserver, kube-controller-manager and kubectl of the same minor version."
-    )
+    ways_out = f"Install Go {module.go_version} or later (https://go.dev/doc/install), or {module.instead}."
     if not shutil.which("go"):
         raise DevclusterError(f"Building {module.title} needs Go, and there is no `go` on the PATH. {ways_out}")
     # In the module's folder, for there an older Go fetches the toolchain that the go.mod names, if it may.

@@ -16,12 +16,13 @@ class GoModule:
 
     `source` is the module whose version counts; `names` renames a program whose folder is named otherwise;
     `stamped` sets the version that Kubernetes programs report, for kubectl fails on an empty one;
-    `minutes` is what a first build takes on two cores, as a text for people.
+    `minutes` is what a first build takes on two cores, and `instead` how to do without one, as texts for people.
     """
 
     name: str
     source: str
     minutes: str
+    instead: str
     names: Mapping[str, str] = field(default_factory=dict)
     stamped: bool = False
 
@@ -93,9 +94,31 @@ def parse_minor(version: str) -> tuple[int, int]:
     return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
 
 
-KUBERNETES = GoModule("kubernetes", source="k8s.io/kubernetes", minutes="5 to 12 minutes", stamped=True)
-ETCD = GoModule("etcd", source="go.etcd.io/etcd/server/v3", minutes="about a minute", names={"server": "etcd"})
-OASDIFF = GoModule("oasdiff", source="github.com/oasdiff/oasdiff", minutes="about a minute")
+_ASSETS = (
+    "set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver, kube-controller-manager and kubectl of the same "
+    "minor version"
+)
+KUBERNETES = GoModule(
+    "kubernetes", source="k8s.io/kubernetes", minutes="5 to 12 minutes", instead=_ASSETS, stamped=True
+)
+ETCD = GoModule(
+    "etcd",
+    source="go.etcd.io/etcd/server/v3",
+    minutes="about a minute",
+    instead=_ASSETS,
+    names={"server": "etcd"},
+)
+OASDIFF = GoModule(
+    "oasdiff",
+    source="github.com/oasdiff/oasdiff",
+    minutes="about a minute",
+    instead="measure without it: python -m bench.diff --without-peer",
+)
 """The peer that `make bench-diff` measures beside us, in the version that the conformance data was made with."""
-VERSITYGW = GoModule("versitygw", source="github.com/versity/versitygw", minutes="one to two minutes")
+VERSITYGW = GoModule(
+    "versitygw",
+    source="github.com/versity/versitygw",
+    minutes="one to two minutes",
+    instead="put versitygw into the PATH",
+)
 """A real S3 server, on a folder: tests of the object store talk to it, kill it and fill its disk."""

@@ -53,8 +53,9 @@ class Programs:
         return {}
 
     def poll(self, name: str) -> dict[str, Any]:
-        """Whether a program runs, and else its exit code (negative: ended by that signal)."""
-        return {"running": self._is_running(name), "exit": self._running[name].returncode}
+        """Whether a program runs, and else its exit code (negative: ended by that signal; none: never started)."""
+        running = self._is_running(name)
+        return {"running": running, "exit": self._running[name].returncode if name in self._running else None}
 
     def end_all(self) -> None:
         """Kill at once: the data is thrown away, there is nothing to end gracefully."""

@@ -2,13 +2,12 @@
 
 import argparse
 import random
-import shutil
 import signal
 import sys
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
-from tests.chaos.run import Plan, Store, run
+from tests.chaos.run import Plan, Store, fresh, run
 from tests.chaos.storage import is_there
 
 _FOLDER = Path(".run") / "chaos"
@@ -40,14 +39,16 @@ def main() -> int:
         store=store,
     )
     folder = (_FOLDER / f"seed-{options.seed}").absolute()
-    shutil.rmtree(folder, ignore_errors=True)
     what = f"SEED={options.seed} MINUTES={options.minutes:g} DEPENDENCIES={options.dependencies} STORE={store}"
     print(f"make chaos {what}")
     try:
-        verdict = run(plan, folder, say=lambda text: print(text, flush=True))
+        verdict = run(plan, fresh(folder), say=lambda text: print(text, flush=True))
     except DevclusterError as error:
         print(f"The run itself failed: {error}\nLogs: {folder}")
         return 2
+    except KeyboardInterrupt:
+        print(f"Interrupted; all that the run started has been ended. Logs: {folder}")
+        return 130
     print("\n".join(verdict.lines))
     if not verdict.complaints:
         print("No difference to an undisturbed run.")

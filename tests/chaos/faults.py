@@ -44,15 +44,21 @@ class Storm:
         self.stopped.wait(seconds)
 
 
+_CHILD_WITHIN = 5.0  # seconds; workers start child processes for documents that are new
+
 Dice = random.Random
 Fault = Callable[[Storm, Dice], None]
+
+
+class NothingToHurtError(Exception):
+    """What a fault is for isn't there at the moment: it doesn't count as done."""
 
 
 # The operator's processes
 
 
 def kill_worker(storm: Storm, dice: Dice) -> None:
-    place = dice.choice(storm.fleet.workers())
+    place = dice.choice([place for place in storm.fleet.replaceable() if place.role == "worker"])
     storm.fleet.blow(place, "kill a worker")
     place.kill()
     storm.hold(dice.uniform(0, storm.lease))
@@ -76,25 +82,51 @@ def cut_off_worker(storm: Storm, dice: Dice) -> None:
 
 
 def kill_child(storm: Storm, dice: Dice) -> None:
-    children = [child for place in storm.fleet.workers() for child in place.children()]
-    if children:
-        with suppress(ProcessLookupError):
-            os.kill(dice.choice(children), signal.SIGKILL)
+    end = time.monotonic() + _CHILD_WITHIN
+    while time.monotonic() < end and not storm.stopped.is_set():
+        if children := [child for place in storm.fleet.workers() for child in place.children()]:
+            with suppress(ProcessLookupError):  # it ended just now
+                os.kill(dice.choice(children), signal.SIGKILL)
+                return
+        storm.hold(0.1)
+    raise NothingToHurtError
 
 
 def kill_leader(storm: Storm, dice: Dice) -> None:
-    place = storm.fleet.leading()
+    place = _leader(storm)
     place.kill()
     storm.hold(dice.uniform(0, storm.lease))
     storm.fleet.start(place)
 
 
+def stop_usurper(storm: Storm, _: Dice) -> None:
+    """Where a controller is spared and another leads, that one is told to stop: the spared one takes over."""
+    place = _leader(storm)
+    if place.spared:
+        raise NothingToHurtError
+    place.stop()
+    try:
+        _leader(storm)  # the fresh one isn't to be the quicker one
+    finally:
+        storm.fleet.start(place)
+
+
+def _leader(storm: Storm) -> Place:
+    """Waits while nobody leads, as after the leader's death."""
+    end = time.monotonic() + 3 * storm.lease
+    while (place := storm.fleet.leading()) is None:
+        if time.monotonic() > end or storm.stopped.is_set():
+            raise NothingToHurtError
+        storm.hold(0.2)
+    return place
+
+
 def freeze_leader(storm: Storm, dice: Dice) -> None:
-    _freeze(storm, storm.fleet.leading(), dice.uniform(1.2, 2.0) * storm.lease)
+    _freeze(storm, _leader(storm), dice.uniform(1.2, 2.0) * storm.lease)
 
 
 def cut_off_leader(storm: Storm, dice: Dice) -> None:
-    place = storm.fleet.leading()
+    place = _leader(storm)
     place.gate.cut(dice.choice(CUTS))
     storm.hold(dice.uniform(0.5, 2.0) * storm.lease)
     place.gate.open()
@@ -102,7 +134,7 @@ def cut_off_leader(storm: Storm, dice: Dice) -> None:
 
 def roll(storm: Storm, dice: Dice) -> None:
     """A rolling update: each process is told to stop, and a fresh one takes its place."""
-    places = list(storm.fleet.places)
+    places = storm.fleet.replaceable()
     dice.shuffle(places)
     for place in places:
         storm.fleet.blow(place, "stop a worker (SIGTERM)")
@@ -155,7 +187,7 @@ def step_clock_of_worker(storm: Storm, dice: Dice) -> None:
 
 
 def step_clock_of_leader(storm: Storm, dice: Dice) -> None:
-    _step(storm, storm.fleet.leading(), dice)
+    _step(storm, _leader(storm), dice)
 
 
 def _step(storm: Storm, place: Place, dice: Dice) -> None:
@@ -211,20 +243,32 @@ def lanes_of(storm: Storm) -> dict[str, dict[str, Fault]]:
         },
         "world": {f"vendors: {name}": _vendor_fault(name) for name in FAULTS},
     }
+    if _leader_is_spared(storm):
+        del lanes["operator"]["kill the leader"]
     if FAKETIME.exists():
         lanes["world"] |= {
             "step a worker's clock": step_clock_of_worker,
             "step the leader's clock": step_clock_of_leader,
         }
-    else:
-        storm.say(f"Clocks are not stepped: {FAKETIME} is missing (Debian: apt-get install libfaketime)")
     if storm.storage is not None:
         lanes["storage"] = {"kill the object store": kill_object_store, "freeze the object store": freeze_object_store}
         if storm.storage.may_be_full:
             lanes["storage"]["fill the object store's disk"] = fill_object_store
-        else:
-            storm.say("The object store is never full: this user may not mount a small disk")
     return lanes
+
+
+def left_out(storm: Storm) -> list[str]:
+    """What can't be done here and why, as sentences."""
+    reasons = []
+    if not FAKETIME.exists():
+        reasons.append(f"Clocks are not stepped: {FAKETIME} is missing (Debian: apt-get install libfaketime)")
+    if storm.storage is not None and not storm.storage.may_be_full:
+        reasons.append("The object store is never full: this user may not mount a small disk")
+    return reasons
+
+
+def _leader_is_spared(storm: Storm) -> bool:
+    return any(place.spared for place in storm.fleet.controllers())
 
 
 _CALM = {"operator": (0.5, 2.0), "control plane": (5.0, 12.0), "world": (0.5, 2.0), "storage": (3.0, 8.0)}
@@ -246,9 +290,16 @@ def run_lanes(storm: Storm, seed: int, seconds: float, calm: float = 1.0) -> Non
     ]
     for lane in lanes:
         lane.start()
-    for lane in lanes:
-        lane.join()
-    timer.cancel()
+    try:
+        for lane in lanes:
+            lane.join()
+    except BaseException:
+        storm.stopped.set()  # Ctrl-C: what is hurt is mended first, for nobody waits for a lane that is left alone
+        for lane in lanes:
+            lane.join()
+        raise
+    finally:
+        timer.cancel()
 
 
 def _run_lane(storm: Storm, lane: str, faults: dict[str, Fault], seed: int, over: threading.Event, calm: float) -> None:
@@ -258,18 +309,32 @@ def _run_lane(storm: Storm, lane: str, faults: dict[str, Fault], seed: int, over
         names = list(faults)
         dice.shuffle(names)
         for name in names:
-            if storm.stopped.is_set() or (over.is_set() and not first):
+            if over.is_set() and not first:
                 return
+            if lane == "operator" and _leader_is_spared(storm):
+                _attempt(storm, "stop another leader (SIGTERM)", stop_usurper, dice)
             storm.hold(calm * dice.uniform(*_CALM[lane]))
+            if storm.stopped.is_set():
+                return
             storm.say(name)
             began = time.time()
-            try:
-                faults[name](storm, dice)
-            except Exception:
-                storm.problems.append(f"the fault “{name}” itself failed:\n{traceback.format_exc()}")
+            if not _attempt(storm, name, faults[name], dice):
                 return
-            storm.done[name] += 1
             if lane == "control plane":
                 storm.outages.append((began, time.time()))
             storm.fleet.check()
         first = False
+
+
+def _attempt(storm: Storm, name: str, fault: Fault, dice: Dice) -> bool:
+    """Whether its lane can go on: not after an error of the fault itself, for what it hurt may not be mended."""
+    try:
+        fault(storm, dice)
+    except NothingToHurtError:
+        storm.say(f"{name}: nothing is there to hurt")
+    except Exception:
+        storm.problems.append(f"the fault “{name}” itself failed:\n{traceback.format_exc()}")
+        return False
+    else:
+        storm.done[name] += 1
+    return True

@@ -13,10 +13,9 @@ from typing import Literal
 from devcluster.deadline import wait_until
 from devcluster.processes import Processes
 from tests.chaos.gate import Gate
+from tests.integration.probing import Probed
 
 Role = Literal["controller", "worker"]
-
-_PROJECT = Path(__file__).parent.parent.parent
 
 _LIBRARY = "faketime/libfaketime.so.1"
 FAKETIME = next(Path("/usr/lib").glob(f"*/{_LIBRARY}"), Path("/usr/lib", _LIBRARY))
@@ -36,19 +35,37 @@ class Blow:
 
 
 class Place:
-    """One worker or controller of the deployment. Its process has a kubeconfig and a clock of its own."""
+    """One worker or controller of the deployment. Its process has a kubeconfig and a clock of its own.
+
+    `code` is the folder with the operator's package, `folder` where files are kept.
+
+    A place that is `spared` keeps its process, which serves probes: faults that would replace it pass it by.
+    """
 
     def __init__(
-        self, processes: Processes, role: Role, number: int, kubeconfig: Path, gate: Gate, folder: Path
+        self,
+        processes: Processes,
+        role: Role,
+        number: int,
+        kubeconfig: Path,
+        gate: Gate,
+        code: Path,
+        folder: Path,
+        *,
+        spared: bool = False,
     ) -> None:
         self.role = role
         self.name = f"{role}-{number}"
         self.gate = gate
+        self.spared = spared
+        self.probes = Probed()
         self.problems: list[str] = []
         self._processes = processes
         self._life = 0
+        self._born = 0.0
         self._pid = 0
         self._expected = False  # to run
+        self._code = code
         self._kubeconfig = folder / f"{self.name}.kubeconfig"
         self._clock = folder / f"{self.name}.clock"
         self._kubeconfig.write_text(_through(gate, kubeconfig.read_text()))
@@ -64,13 +81,21 @@ class Place:
         return self._pid
 
     @property
+    def age(self) -> float:
+        """Seconds since its process was started."""
+        return time.monotonic() - self._born
+
+    @property
     def running(self) -> bool:
         return self._life > 0 and self._processes.is_running(self.process)
 
     def start(self, options: Sequence[str]) -> None:
         self._life += 1
+        self._born = time.monotonic()
         command = [sys.executable, "-m", "specsync.cli.main", self.role, "--kubeconfig", str(self._kubeconfig)]
-        environment = [f"POD_NAME={self.process}", f"PYTHONPATH={_PROJECT / 'operator'}:{_PROJECT}"]
+        # A port of its own isn't always free for the next process: only who stays has one.
+        command += self.probes.options if self.spared else ("--probes-port", "0")
+        environment = [f"POD_NAME={self.process}", f"PYTHONPATH={self._code}"]
         if FAKETIME.exists():
             environment += [
                 f"LD_PRELOAD={FAKETIME}",
@@ -108,9 +133,12 @@ class Place:
 
     def check(self) -> None:
         """Notes a process that has ended by itself."""
-        if self._expected and not self.running:
+        name = self.process
+        if not self._expected or self._processes.is_running(name):
+            return
+        if self._expected and name == self.process:  # else another lane has ended it since then
             self._expected = False
-            self.problems.append(f"{self.process} ended by itself with code {self._processes.exit_code(self.process)}")
+            self.problems.append(f"{name} ended by itself with code {self._processes.exit_code(name)}")
 
     def set_clock(self, offset: int) -> None:
         """Seconds that its wall clock is ahead of the machine's; its monotonic clock isn't touched."""
@@ -130,23 +158,34 @@ class Place:
 
 
 class Fleet:
-    """All places, and what is done to them. `leader` says which process leads, or "" where that can't be known."""
+    """All places, and what is done to them. `leader` says which process leads, None where that can't be known."""
 
-    def __init__(self, places: list[Place], options: Sequence[str], leader: Callable[[], str]) -> None:
+    def __init__(self, places: list[Place], options: Sequence[str], leader: Callable[[], str | None]) -> None:
         self.places = places
         self.blows: list[Blow] = []
         self._options = options
         self._leader = leader
+        self._led: Place | None = None
         self._turn = threading.Lock()
 
     def workers(self) -> list[Place]:
         return [place for place in self.places if place.role == "worker"]
 
-    def leading(self) -> Place:
-        """The leader; where that isn't known a controller that may be it."""
-        controllers = [place for place in self.places if place.role == "controller"]
+    def controllers(self) -> list[Place]:
+        return [place for place in self.places if place.role == "controller"]
+
+    def replaceable(self) -> list[Place]:
+        """Those whose process may be killed or stopped, for a fresh one to take its place."""
+        return [place for place in self.places if not place.spared]
+
+    def leading(self) -> Place | None:
+        """The leader, None while nobody leads; who led last where that can't be known."""
         leader = self._leader()
-        return next((place for place in controllers if leader.startswith(f"{place.process}-")), controllers[0])
+        if leader is None:
+            return self._led
+        found = next((place for place in self.controllers() if leader.startswith(f"{place.process}-")), None)
+        self._led = found or self._led
+        return found
 
     def start(self, place: Place) -> None:
         place.start(self._options)

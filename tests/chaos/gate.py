@@ -42,6 +42,7 @@ class Gate:
 
     async def close(self) -> None:
         """Ends it; in the gates' own loop."""
+        self._flow.set()
         await self._break(listen=False)
 
     async def _listen(self) -> None:
@@ -68,6 +69,10 @@ class Gate:
             far_reader, far_writer = await asyncio.open_connection(_HOST, self._target())
         except OSError:
             writer.close()
+            return
+        if self._listener is None:  # cut meanwhile
+            writer.transport.abort()
+            far_writer.close()
             return
         self._connections |= {writer, far_writer}
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
@@ -106,15 +111,16 @@ class GateLoop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        async def cancel_all() -> None:
+        async def close_all() -> None:
             for gate in self._gates:
                 await gate.close()
-            while others := asyncio.all_tasks() - {asyncio.current_task()}:
-                for task in others:
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                # They end by themselves, now that their connections have; a cancelled one is shown as an error.
+                _, left = await asyncio.wait(others, timeout=5)
+                for task in left:
                     task.cancel()
-                await asyncio.gather(*others, return_exceptions=True)
 
-        asyncio.run_coroutine_threadsafe(cancel_all(), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(close_all(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -14,6 +14,30 @@ _TIMEOUT = 3.0  # seconds of one request: the API server is away at times
 
 LAST_REQUEST = "the last"
 
+_PLURALS = {
+    "Dependency": "dependencies",
+    "AlertChannel": "alertchannels",
+    "AlertPreference": "alertpreferences",
+}
+
+
+def collection(namespace: str, kind: str) -> str:
+    """The path of a kind's objects."""
+    return f"{GROUP}/namespaces/{namespace}/{_PLURALS[kind]}"
+
+
+def create(cluster: ControlPlane, namespace: str, kind: str, name: str, spec: Any) -> None:
+    body = {"apiVersion": "specsync.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    cluster.api.request("POST", collection(namespace, kind), body)
+
+
+def create_alerting(cluster: ControlPlane, namespace: str, vendor: Vendor) -> None:
+    """A channel, at the vendors' server, that is told of all changes."""
+    hook = {"type": "Webhook", "webhook": {"url": vendor.url("hook")}, "rateLimit": {"messagesPerMinute": 600}}
+    create(cluster, namespace, "AlertChannel", "hook", hook)
+    wish = {"channels": ["hook"], "topics": ["Change"], "minSeverity": "safe", "remindAfter": "0s"}
+    create(cluster, namespace, "AlertPreference", "all", wish)
+
 
 class Guide:
     """A version is served until the Dependency's status shows it, so each is seen once, however long that takes."""
@@ -23,8 +47,8 @@ class Guide:
     ) -> None:
         self.versions = versions
         self._cluster = cluster
-        self._kinds = f"{GROUP}/namespaces/{namespace}"
-        self._collection = f"{self._kinds}/dependencies"
+        self._namespace = namespace
+        self._collection = collection(namespace, "Dependency")
         self._vendor = vendor
         self._served = dict.fromkeys(names, 1)
         self._requests: dict[str, str] = {}  # to be written
@@ -34,24 +58,13 @@ class Guide:
 
     def create_all(self, interval: str) -> None:
         """Creates the Dependencies, and a channel that is told of all changes."""
-        hook = {
-            "type": "Webhook",
-            "webhook": {"url": self._vendor.url("hook")},
-            "rateLimit": {"messagesPerMinute": 600},
-        }
-        self._create("alertchannels", "AlertChannel", "hook", hook)
-        wish = {"channels": ["hook"], "topics": ["Change"], "minSeverity": "safe", "remindAfter": "0s"}
-        self._create("alertpreferences", "AlertPreference", "all", wish)
+        create_alerting(self._cluster, self._namespace, self._vendor)
         for name in self._served:
             source = {"url": self._vendor.url(name), "timeout": "2s"}
             history = {"jobs": 5, "snapshots": 100, "changeSets": 100}  # what was found must be there at the end
             health = {"degradedAfter": 20, "unhealthyAfter": 30, "pausedAfter": 50}
             spec = {"source": source, "interval": interval, "history": history, "health": health}
-            self._create("dependencies", "Dependency", name, spec)
-
-    def _create(self, plural: str, kind: str, name: str, spec: Any) -> None:
-        body = {"apiVersion": "specsync.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self._cluster.api.request("POST", f"{self._kinds}/{plural}", body)
+            create(self._cluster, self._namespace, "Dependency", name, spec)
 
     def look(self) -> list[Any]:
         """All Dependencies; leads those on that have seen their version. Raises DevclusterError."""

@@ -6,7 +6,7 @@ after `specsync-worker/` or `specsync-controller/`.
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.contracts import SERIES, number_of
@@ -16,6 +16,7 @@ from tests.chaos.record import Json, Record, Write
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 _DELIVERED = ("Sent", "Suppressed")
 _WORKER = "specsync-worker/"
+_CONTENTS = {"raw", "canonical", "operations"}
 _TELLING = ("BreakingChange", "ContractChanged")
 
 
@@ -46,12 +47,15 @@ def findings_of(record: Record, name: str) -> Findings:
     )
 
 
-def judge(record: Record, undisturbed: Record, *, log_may_lack: bool = False) -> list[str]:
+def judge(record: Record, undisturbed: Record, names: Sequence[str], *, log_may_lack: bool = False) -> list[str]:
     """What is wrong, as sentences; empty where a user can't tell the run from the undisturbed one.
 
-    `log_may_lack`: the API server was killed, so that a write may be missing in its audit log.
+    `names` are those of all Dependencies. `log_may_lack`: the API server was killed, so that a write may be missing in
+    its audit log.
     """
     return [
+        *_missing(record, names),
+        *_unlogged(record),
         *_differences(record, undisturbed),
         *_doubled(record),
         *_stuck(record),
@@ -59,13 +63,39 @@ def judge(record: Record, undisturbed: Record, *, log_may_lack: bool = False) ->
         *_missed_syncs(record),
         *_orphans(record),
         *_dangling(record),
+        *_unheard(record),
         *_stale_writes(record, log_may_lack=log_may_lack),
     ]
+
+
+def flaws_of_model(undisturbed: Record, versions: int) -> list[str]:
+    """Why an undisturbed pass is no model: where it finds nothing, a run that finds nothing is like it."""
+    flaws = []
+    for name in _names(undisturbed):
+        found, sent = findings_of(undisturbed, name), _delivered(undisturbed, name)
+        if len(found.snapshots) != versions:
+            flaws.append(f"Undisturbed, {name} has {len(found.snapshots)} snapshots of {versions}.")
+        if not found.change_sets or sent != len(found.change_sets):
+            flaws.append(f"Undisturbed, {name} has {len(found.change_sets)} change sets and {sent} deliveries.")
+    return flaws
 
 
 def unsettled(record: Record) -> list[str]:
     """What may still come right by itself, within a while: jobs that run, garbage that isn't collected yet."""
     return [*_stuck(record), *_orphans(record)]
+
+
+def _missing(record: Record, names: Sequence[str]) -> Iterator[str]:
+    for name in sorted(set(names) - set(_names(record))):
+        yield f"{name}: the Dependency is gone"
+
+
+def _unlogged(record: Record) -> Iterator[str]:
+    """What isn't in the audit log can't be judged by it; of a job's three writes and more a kill loses one."""
+    logged = {write.uid for write in _to_jobs(record)}
+    for job in record.of("syncjobs"):
+        if job["metadata"]["uid"] not in logged:
+            yield f"the audit log knows nothing of job {job['metadata']['name']}"
 
 
 def _differences(record: Record, undisturbed: Record) -> Iterator[str]:
@@ -159,8 +189,8 @@ def _missed_syncs(record: Record) -> Iterator[str]:
 
 
 def _orphans(record: Record) -> Iterator[str]:
-    """Nothing is left whose owner is gone: no blob, job, snapshot or change set."""
-    plurals = ("dependencies", "syncjobs", "specsnapshots", "changesets", "configmaps")
+    """Nothing is left whose owner is gone: no blob, job, snapshot, change set or delivery."""
+    plurals = ("dependencies", "syncjobs", "specsnapshots", "changesets", "configmaps", "alertdeliveries")
     living = {each["metadata"]["uid"] for plural in plurals for each in record.of(plural)}
     for plural in plurals[1:]:
         for each in record.of(plural):
@@ -173,6 +203,9 @@ def _orphans(record: Record) -> Iterator[str]:
 
 def _dangling(record: Record) -> Iterator[str]:
     """Each snapshot has all of its content."""
+    for snapshot in record.of("specsnapshots"):
+        for what in _CONTENTS - snapshot["spec"]["blobs"].keys():
+            yield f"snapshot {snapshot['metadata']['name']} says nothing of its {what} content"
     names = {each["metadata"]["name"] for each in record.of("configmaps")}
     blobs = {each["data"]["digest"]: each for each in record.of("configmaps") if "digest" in each.get("data", {})}
     for snapshot in record.of("specsnapshots"):
@@ -186,6 +219,14 @@ def _dangling(record: Record) -> Iterator[str]:
                 there = ref["key"].removeprefix("sha256:") in record.stored
             if not there:
                 yield f"snapshot {snapshot['metadata']['name']} has lost its {what} content {ref['key']}"
+
+
+def _unheard(record: Record) -> Iterator[str]:
+    """What a channel has taken was sent to it."""
+    for delivery in record.of("alertdeliveries"):
+        change_set = delivery["spec"].get("changeSet", "")
+        if delivery["status"]["phase"] == "Sent" and change_set not in record.heard:
+            yield f"delivery {delivery['metadata']['name']} is Sent, and nobody has heard of {change_set}"
 
 
 def _stale_writes(record: Record, *, log_may_lack: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from devcluster.api import ApiClient, ApiError
+from devcluster.api import ApiClient
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ _KINDS = {
     "syncjobs": GROUP,
     "specsnapshots": GROUP,
     "changesets": GROUP,
-    "alertdeliveries": GROUP,  # where the cluster has the kind
+    "alertdeliveries": GROUP,
     "configmaps": "/api/v1",
     "events": "/api/v1",
 }
@@ -55,6 +55,8 @@ class Record:
     writes: list[Write] = field(default_factory=list)
     stored: set[str] = field(default_factory=set)
     """Digests, in hexadecimal, of what is in the object store."""
+    heard: set[str] = field(default_factory=set)
+    """Names of the change sets that alerts told of, at the vendors' server."""
 
     def of(self, plural: str) -> list[Json]:
         return self.objects.get(plural, [])
@@ -68,12 +70,7 @@ def objects_of(api: ApiClient, namespace: str) -> dict[str, list[Json]]:
 def _list(api: ApiClient, path: str) -> Iterator[Json]:
     more = ""
     while True:
-        try:
-            page = api.get(f"{path}?limit=500" + (f"&continue={more}" if more else ""))
-        except ApiError as error:
-            if error.status == 404:
-                return  # there is no such kind
-            raise
+        page = api.get(f"{path}?limit=500" + (f"&continue={more}" if more else ""))
         for item in page["items"]:
             item.pop("binaryData", None)
             yield item

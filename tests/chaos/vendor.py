@@ -3,7 +3,7 @@
 `GET /api-007` answers with the version of that contract that was set last. `POST /control` sets, as JSON:
 `{"versions": {"api-007": 3}}`, `{"delay": 0.5}` (seconds, the longest; each answer takes a random part of it),
 `{"fault": "drop", "share": 0.5}` (of documents; an empty fault ends it). `POST /hook` takes an alert, and
-`GET /hook` says how often each came, by its webhook-id.
+`GET /hook` says how often each came, by its webhook-id, and of which change sets, as `NAMESPACE/NAME`.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ class Server:
         self._count = itertools.count()
         self._random = random.Random(0)
         self._alerts: Counter[str] = Counter()
+        self._change_sets: set[str] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -49,10 +50,12 @@ class Server:
                 writer.write(_answer("200 OK", b"{}"))
             elif (method, path) == ("POST", "/hook"):
                 self._alerts[headers["webhook-id"]] += 1
+                for message in json.loads(body)["data"]["messages"]:
+                    self._change_sets.add(f"{message['namespace']}/{message['change']['changeSet']}")
                 await asyncio.sleep(self._random.uniform(0, self._delay))
                 writer.write(_answer("200 OK", b"{}"))
             elif path == "/hook":
-                writer.write(_answer("200 OK", json.dumps(self._alerts).encode()))
+                writer.write(_answer("200 OK", json.dumps([self._alerts, sorted(self._change_sets)]).encode()))
             else:
                 await self._document(path.lstrip("/"), headers, writer)
             await writer.drain()
@@ -126,8 +129,13 @@ class Vendor:
 
     def alerts(self) -> dict[str, int]:
         """How often each alert came, by its id."""
-        found: dict[str, int] = json.loads(self._ask("GET", "/hook"))
-        return found
+        alerts: dict[str, int] = json.loads(self._ask("GET", "/hook"))[0]
+        return alerts
+
+    def heard(self, namespace: str) -> set[str]:
+        """Names of the change sets of a namespace that alerts told of."""
+        found: list[str] = json.loads(self._ask("GET", "/hook"))[1]
+        return {name.removeprefix(f"{namespace}/") for name in found if name.startswith(f"{namespace}/")}
 
     def _ask(self, method: str, path: str, body: str | None = None) -> bytes:
         connection = http.client.HTTPConnection(self.address, timeout=10)

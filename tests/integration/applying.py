@@ -3,18 +3,16 @@
 import json
 from typing import Any
 
-from devcluster.controlplane import ControlPlane
+from devcluster import ControlPlane
+from tests.integration import user
 
 Patch = dict[str, Any]
 
 
 def sync_job(name: str | None = "shop-now", **spec: Any) -> Patch:
-    return {
-        "apiVersion": "specsync.dev/v1alpha1",
-        "kind": "SyncJob",
-        "metadata": {"name": name} if name else {"generateName": "shop-"},
-        "spec": {"target": {"name": "shop"}, **spec},
-    }
+    """For the Dependency shop, unless `target` says another."""
+    body = user.sync_job(name, "shop")
+    return body | {"spec": body["spec"] | spec}
 
 
 def apply(cluster: ControlPlane, space: str, body: Patch, *flags: str, verb: str = "apply") -> Patch:

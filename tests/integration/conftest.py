@@ -1,14 +1,17 @@
 """Fixtures for users' stories: an operator and a server of documents for each module, a namespace for each test.
 
-A module sets options of its operator by a fixture `operator_options` of its own.
+A module sets options of its operator by a fixture `operator_options` of its own. Tests that hurt processes start them
+by `crew` instead.
 """
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from devcluster import ControlPlane
 from tests.conftest import OperatorKubeconfig
+from tests.integration.crew import Crew
 from tests.integration.documents import Documents
 from tests.integration.processes import Operator
 from tests.integration.user import User
@@ -44,6 +47,15 @@ def space(cluster: ControlPlane, crds: object) -> Iterator[str]:
     name = cluster.create_namespace()
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def crew(
+    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
+) -> Iterator[Crew]:
+    """Processes for this test alone, in its namespace only."""
+    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
+        yield crew
 
 
 @pytest.fixture

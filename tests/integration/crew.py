@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from devcluster import ControlPlane
 from tests.conftest import PROJECT, OperatorKubeconfig
+from tests.integration.user import dependency
 from tests.waiting import eventually
 
 Role = Literal["controller", "worker", "run"]
@@ -78,6 +79,13 @@ class Member:
         """The exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    def wait_killed(self, timeout: float = 60) -> None:
+        """Waits till kill -9 has ended it, by a fault of its own."""
+        code = eventually(
+            self.end_of_life, until=lambda code: code is not None, timeout=timeout, what=f"the death of {self.name}"
+        )
+        assert code == -signal.SIGKILL, (code, self.log()[-3:])
+
     def close(self) -> None:
         """Ends it in whatever state it is."""
         with suppress(subprocess.TimeoutExpired):
@@ -124,6 +132,9 @@ class Crew:
         path = "/apis/coordination.k8s.io/v1/namespaces/specsync-system/leases"
 
         def leased() -> bool:
+            for worker in workers:
+                if not worker.running:
+                    raise RuntimeError(f"{worker.name} has ended: {worker.log()[-3:]}")
             holders = {lease["metadata"]["name"] for lease in self.cluster.api.get(path)["items"]}
             return holders >= {worker.identity for worker in workers}
 
@@ -158,13 +169,7 @@ class Crew:
         self.depend_on_source(name, {"configMapRef": {"name": name, "key": "openapi.json"}}, **spec)
 
     def depend_on_source(self, name: str, source: Any, **spec: Any) -> None:
-        body = {
-            "apiVersion": "specsync.dev/v1alpha1",
-            "kind": "Dependency",
-            "metadata": {"name": name},
-            "spec": {"source": source, **spec},
-        }
-        self.cluster.api.request("POST", self.path("dependencies"), body)
+        self.cluster.api.request("POST", self.path("dependencies"), dependency(name, source, **spec))
 
     def publish(self, name: str, document: Any) -> None:
         """Creates or replaces the document."""

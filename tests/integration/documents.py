@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+
+from tests.loopback import Exchange, Loopback
 
 
 @dataclass(frozen=True)
@@ -27,40 +28,14 @@ class Answer:
         return self.last_modified is not None and asked.get("If-Modified-Since") == self.last_modified
 
 
-class Documents:
+class Documents(Loopback):
     """Serves while entered. Paths that nobody published answer 404."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._answers: dict[str, Answer] = {}
         self._held: dict[str, threading.Event] = {}
         self._requests: list[tuple[str, Mapping[str, str]]] = []
-        documents = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                documents._serve(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                pass  # a client that goes away is what some tests are about
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._scheme = "https" if tls else "http"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    def url(self, path: str) -> str:
-        return f"{self._scheme}://{self.address}{path}"
+        super().__init__(self._serve, tls=tls)
 
     def publish(self, path: str, content: Any, status: int = 200, **more: Any) -> str:
         """What `path` answers from now on: bytes or text as they are, anything else as JSON. Returns the URL."""
@@ -83,20 +58,14 @@ class Documents:
         finally:
             self._held.pop(path).set()
 
-    def __enter__(self) -> "Documents":
-        self._thread.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for event in self._held.values():
             event.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
-    def _serve(self, request: BaseHTTPRequestHandler) -> None:
+    def _serve(self, request: Exchange) -> None:
         asked = dict(request.headers.items())
         self._requests.append((request.path, asked))
         waiting = self._held.get(request.path)
@@ -108,11 +77,7 @@ class Documents:
             headers["ETag"] = answer.etag
         if answer.last_modified is not None:
             headers["Last-Modified"] = answer.last_modified
-        status, body = (304, b"") if answer.unchanged_for(asked) else (answer.status, answer.body)
-        request.send_response(status)
-        for name, value in headers.items():
-            request.send_header(name, value)
-        if status != 304:
-            request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
+        if answer.unchanged_for(asked):
+            request.answer(304, headers=headers)
+        else:
+            request.answer(answer.status, answer.body, headers)

@@ -3,10 +3,8 @@
 import datetime as dt
 import lzma
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from devcluster.audit import AuditEntry
 from tests.conftest import PROJECT
 from tests.integration.crew import Crew
+from tests.loopback import Loopback
 
 FOLDER = Path(os.environ.get("SPECSYNC_CONFORMANCE_DIR") or PROJECT.parent / "shared" / "conformance") / "real"
 
@@ -51,26 +50,9 @@ class Library:
 @contextmanager
 def open_library() -> Iterator[Library]:
     library = Library()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = library.content(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        library.host = f"127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield library
-        finally:
-            server.shutdown()
-            thread.join()
+    with Loopback(lambda exchange: exchange.answer(200, library.content(exchange.path))) as server:
+        library.host = server.address
+        yield library
 
 
 def send_through(crew: Crew, library: Library, timeout: float = 120) -> list[Any]:

@@ -55,7 +55,12 @@ def small_disk(folder: Path, size: str = _DISK) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            libc.umount2(os.fsencode(folder), 2)  # MNT_DETACH
+            unmount(folder)
+
+
+def unmount(folder: Path) -> None:
+    libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+    libc.umount2(os.fsencode(folder), 2)  # MNT_DETACH
 
 
 @contextlib.contextmanager

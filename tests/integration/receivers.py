@@ -5,13 +5,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.loopback import Exchange, Loopback
 
 SIGNING_SECRET = "whsec_" + "c3BlY3N5bmMtdGVzdC1zaWduaW5nLXNlY3JldC4uLi4="
 NEVER_SHOWN = "t0p-s3cret"  # in the query of each address: no object, event or log may hold it
@@ -53,7 +53,7 @@ def garbage(request: Request) -> None:
     request.write(b"\x00\x01 what?\r\n\r\n")
 
 
-class Receiver:
+class Receiver(Loopback):
     """Listens while entered. A path accepts all, unless it is told something else."""
 
     def __init__(self, port: int = 0) -> None:
@@ -62,32 +62,10 @@ class Receiver:
         self.ledger: list[Request] = []  # what was accepted
         self.arrived: list[Request] = []  # all that came, whatever was answered
         self.held = threading.Event()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                with suppress(OSError):
-                    receiver._receive(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, *_: object) -> None:
-                pass  # a client that goes away is what some tests are about
-
-        self._server = Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(self._receive, port=port)
 
     def url(self, path: str = "/") -> str:
-        return f"http://{self.address}{path}?token={NEVER_SHOWN}"
+        return f"{super().url(path)}?token={NEVER_SHOWN}"
 
     def plan(self, path: str, *behaviours: Behaviour) -> None:
         """What a path does with the next requests, one each; then it accepts, or does what `always` said."""
@@ -115,19 +93,13 @@ class Receiver:
     def ids(self, path: str) -> Counter[str]:
         return Counter(request.id for request in self.accepted(path))
 
-    def __enter__(self) -> "Receiver":
-        self._thread.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.held.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
-    def _receive(self, handler: BaseHTTPRequestHandler) -> None:
+    def _receive(self, handler: Exchange) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         content = Webhook(SIGNING_SECRET).verify(body, headers)
@@ -144,8 +116,4 @@ class Receiver:
         code, answer_headers, answer_body = answer
         if 200 <= code < 300:
             self.ledger.append(request)
-        handler.send_response(code)
-        for name, value in {**answer_headers, "Content-Length": str(len(answer_body))}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(answer_body)
+        handler.answer(code, answer_body, answer_headers)

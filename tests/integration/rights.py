@@ -16,7 +16,7 @@ def rights(verbs: str, group: str, *resources: str) -> set[Right]:
 
 CONTROLLER = (
     rights("get list watch", GROUP, "dependencies", "syncjobs", "specsnapshots", "changesets")
-    | rights("get patch", GROUP, "dependencies/status", "syncjobs/status")
+    | rights("get update", GROUP, "dependencies/status", "syncjobs/status")
     | rights("create patch delete deletecollection", GROUP, "syncjobs")
     | rights("delete", GROUP, "specsnapshots", "changesets", "alertdeliveries")
     | rights("get list watch", GROUP, "alertchannels", "alertpreferences", "alertdeliveries")
@@ -27,12 +27,13 @@ CONTROLLER = (
 WORKER = (
     rights("get", GROUP, "dependencies", "dependencies/status")
     | rights("get list watch", GROUP, "syncjobs")
-    | rights("get patch", GROUP, "syncjobs/status")
+    | rights("get update", GROUP, "syncjobs/status")
     | rights("get create", GROUP, "specsnapshots", "changesets")
     | rights("list", GROUP, "changesets", "alertpreferences")
     | rights("get list watch", GROUP, "alertchannels", "alertdeliveries")
     | rights("create", GROUP, "alertdeliveries")
-    | rights("get patch", GROUP, "alertchannels/status", "alertdeliveries/status")
+    | rights("get patch", GROUP, "alertchannels/status")
+    | rights("get update patch", GROUP, "alertdeliveries/status")
     | rights("get create patch delete", "", "configmaps")
     | rights("get", "", "secrets", "services")
     | rights("create", "", "events")

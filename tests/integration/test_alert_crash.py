@@ -7,13 +7,11 @@ import datetime as dt
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devcluster import ControlPlane
-from tests.conftest import OperatorKubeconfig
 from tests.integration.alerts import all_sent, deliveries, delivery, enqueue, phases, preference, webhook
 from tests.integration.crew import Crew, contract
 from tests.integration.probing import Probed
@@ -42,14 +40,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
-
-
 def options(receiver: Receiver, *namespaces: str) -> list[str]:
     words = ["--allow-host", receiver.address, "--alert-window", "1s", "--alert-retry", "1s", "--alert-timeout", "3s"]
     return words + [word for name in namespaces for word in ("--watch-namespace", name)]
@@ -73,9 +63,8 @@ def test_a_sender_that_is_killed_loses_nothing_and_marks_what_may_be_doubled(
         )
         for number, (point, user) in enumerate(users.items())
     }
-    for point, worker in doomed.items():
-        code = eventually(worker.end_of_life, until=lambda c: c is not None, timeout=60, what=f"death at {point}")
-        assert code == -signal.SIGKILL, worker.log()[-3:]
+    for worker in doomed.values():
+        worker.wait_killed()
     crew.start("worker", *options(receiver, *(user.namespace for user in users.values())), name="healthy")
 
     for point, (number, arrivals, marked) in CRASHES.items():
@@ -144,7 +133,7 @@ def test_who_is_told_is_decided_once(crew: Crew, cluster: ControlPlane, receiver
     crew.wait_for_result("shop", "Baseline", timeout=60)
     crew.publish("shop", contract("shop", version="2", fields=2))
     crew.request_sync("shop", "2")
-    assert eventually(doomed.end_of_life, until=lambda c: c is not None, timeout=60) == -signal.SIGKILL
+    doomed.wait_killed()
     assert user.all("adel") == []
     user.apply(preference("now-second", "second"))
     crew.start("worker", *options(receiver), name="healthy")
@@ -181,7 +170,7 @@ def test_a_worker_that_dies_between_two_deliveries_of_a_change_set_leaves_the_re
         user.apply(document(fields=2))
         user.request_sync("shop")
     for worker in doomed.values():
-        assert eventually(worker.end_of_life, until=lambda c: c is not None, timeout=60) == -signal.SIGKILL
+        worker.wait_killed()
     crew.start("worker", *options(receiver, *spaces), name="healthy")
     for number, user in users.items():
         user.status_when("shop", lambda s: s["lastSync"]["result"] == "Changed" and "activeJob" not in s, timeout=60)

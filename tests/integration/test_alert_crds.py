@@ -58,8 +58,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "email without settings": (of_type("Email"), "an Email channel needs spec.email with host, from and to"),
     "email to a name": (
         of_type("Email", email={**EMAIL, "to": ["Team <team@example.com>"]}),
-        "must be a mail address alone, without a name",
+        "must be a mail address alone, in ASCII and without a name",
     ),
+    "email beyond ASCII": (of_type("Email", email={**EMAIL, "from": "ä@example.com"}), "must be a mail address alone"),
+    "email with dots in a row": (of_type("Email", email={**EMAIL, "to": ["a..b@c.de"]}), "must be a mail address"),
     "email to two in one": (
         of_type("Email", email={**EMAIL, "to": ["a@example.com,b@example.com"]}),
         "must be a mail address alone",

@@ -90,11 +90,11 @@ class Trouble:
         return any(probed.metric("specsync_api_trouble") > 0 for probed in self.probes.values())
 
     @contextmanager
-    def endured(self, heal: Callable[[], object]) -> Iterator[int]:
+    def endured(self, heal: Callable[[], object], *, counted: bool = True) -> Iterator[int]:
         """What happens inside is the beginning of trouble, which `heal` ends a while later.
 
-        All the while the operator is alive and asks little; afterwards it catches up. Gives the length of the
-        controller's log before.
+        All the while the operator is alive and asks little, and the metric says so where requests fail (`counted`);
+        afterwards it catches up. Gives the length of the controller's log before.
         """
         try:
             yield len(self.members["controller"].log())
@@ -105,6 +105,8 @@ class Trouble:
                 what="a while of trouble",
             )
             asked = self.way.requests[mark:]
+            if counted:
+                eventually(self._in_trouble, timeout=30, what="the metric to say so")
         finally:
             heal()
         self.catches_up()
@@ -140,7 +142,6 @@ def test_an_api_server_and_etcd_that_are_killed(trouble: Trouble) -> None:
     with trouble.endured(restart):
         trouble.plane.kill("kube-apiserver")
         trouble.plane.kill("etcd")
-        eventually(lambda: trouble.probes["worker"].metric("specsync_api_trouble") > 0, what="the metric to say so")
 
 
 def test_an_etcd_that_was_restored_from_a_backup(trouble: Trouble) -> None:
@@ -246,7 +247,7 @@ def test_kinds_that_are_removed_and_put_back(trouble: Trouble) -> None:
         trouble.plane.install_crds(PROJECT / "crds")
         trouble.depend()
 
-    with trouble.endured(install) as log:
+    with trouble.endured(install, counted=False) as log:
         trouble.plane.kubectl("delete", "--filename", PROJECT / "crds", timeout=120)
         trouble.way.cut_watches()
         eventually(lambda: trouble.says("controller", "404", log), timeout=30, what="the missing kind in the log")

@@ -1,27 +1,16 @@
 """What the operator asks of the API server, counted in the audit log by its own User-Agents."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from devcluster import ControlPlane
 from devcluster.audit import AuditEntry
-from tests.conftest import OperatorKubeconfig
 from tests.integration.crew import Crew, contract
 from tests.integration.large_documents import between_renewals, missing, open_library, send_through
 from tests.waiting import eventually
 
 OTHERS = 4  # Dependencies besides the one that is counted: what one costs doesn't grow with their number
-
-
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
 
 
 def requests_of(crew: Crew, since: int) -> list[AuditEntry]:
@@ -58,9 +47,9 @@ def test_an_unchanged_scheduled_sync_costs_four_writes_two_reads_and_no_list(cre
     assert all(entry.code < 400 for entry in found), described(found)
     assert described([entry for entry in found if entry.is_write]) == [
         ("create", "syncjobs"),
-        ("patch", "syncjobs/status"),  # the claim
-        ("patch", "syncjobs/status"),  # all records and the end
-        ("patch", "dependencies/status"),
+        ("update", "syncjobs/status"),  # the claim
+        ("update", "syncjobs/status"),  # all records and the end
+        ("update", "dependencies/status"),
     ]
     # What a document in a ConfigMap needs to be read; one behind a URL is a read less.
     assert Counter(described([entry for entry in found if not entry.is_write])) == {
@@ -81,9 +70,9 @@ def test_a_sync_that_is_asked_for_costs_as_many_writes_as_one_that_is_due(crew: 
     assert crew.get("syncjobs", handled["job"])["spec"]["trigger"] == "Requested"
     assert described([entry for entry in requests_of(crew, mark) if entry.is_write]) == [
         ("create", "syncjobs"),
-        ("patch", "syncjobs/status"),
-        ("patch", "syncjobs/status"),
-        ("patch", "dependencies/status"),
+        ("update", "syncjobs/status"),
+        ("update", "syncjobs/status"),
+        ("update", "dependencies/status"),
     ]
 
 

@@ -1,24 +1,12 @@
 """What can't go well ends, and what makes no sense is refused: clearly, by kubectl alone."""
 
-import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devcluster import ControlPlane, KubectlError
-from tests.conftest import OperatorKubeconfig
+from devcluster import KubectlError
 from tests.integration.crew import Crew, contract
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
 
 
 def test_a_job_that_kills_one_worker_after_the_other_fails_and_says_so(crew: Crew) -> None:
@@ -27,11 +15,8 @@ def test_a_job_that_kills_one_worker_after_the_other_fails_and_says_so(crew: Cre
     doomed = [crew.start("worker", name=f"doomed-{n}", fault="kill@before-parse", timing=hasty) for n in range(6)]
     crew.wait_ready(*doomed)
     crew.depend_on("api", contract("api"))
-
-    def all_dead() -> bool:
-        return {worker.end_of_life() for worker in doomed} == {-signal.SIGKILL}
-
-    eventually(all_dead, timeout=90, what="all workers to be killed")
+    for worker in doomed:
+        worker.wait_killed()
     crew.start("worker", name="healthy", timing=hasty)
     status = crew.wait_for_result("api", "Failed")
     error = status["lastSync"]["error"]

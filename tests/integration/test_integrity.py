@@ -65,6 +65,18 @@ def test_all_of_it_gone_or_replaced(user: User, documents: Documents) -> None:
     assert verify(user, 2) == [("Warning", "BlobMissing")]
 
 
+def test_a_manifest_that_is_none(user: User, documents: Documents) -> None:
+    snapshot = baseline(user, documents)
+    name = blob_name(snapshot["spec"]["blobs"]["raw"]["key"])
+    manifest = user.get(f"cm/{name}")
+    user.kubectl("delete", "cm", name)
+    manifest["metadata"] = {key: manifest["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+    manifest["data"]["chunks"] = "several"
+    user.kubectl("create", "-f", "-", stdin=manifest)
+    assert verify(user) == [("Warning", "BlobCorrupted")]
+    assert user.get(f"cm/{name}")["data"]["chunks"] == "1"
+
+
 def test_jobs_for_what_is_not_there_dont_pile_up(user: User) -> None:
     """They are no Dependency's, so no history bounds them."""
     user.apply(*(sync_job(f"stray-{number}", "nobody", ttlSecondsAfterFinished=0) for number in range(3)))

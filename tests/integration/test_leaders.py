@@ -2,24 +2,10 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from devcluster import ControlPlane
-from tests.conftest import OperatorKubeconfig
 from tests.integration.crew import Crew, contract
 from tests.integration.probing import Probed
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
 
 
 def test_a_standby_is_ready_and_loses_no_due_time(crew: Crew) -> None:
@@ -52,7 +38,8 @@ def test_overdue_syncs_are_spread_and_requested_ones_are_not(crew: Crew) -> None
         path = f"{crew.path('dependencies', name)}/status"
         crew.cluster.api.request("PATCH", path, long_ago, content_type="application/merge-patch+json")
     crew.request_sync("asked", "now")
-    crew.start("controller", "--catch-up-rate", str(rate))
+    probed = Probed()
+    crew.start("controller", "--catch-up-rate", str(rate), *probed.options)
     jobs = eventually(
         lambda: crew.all("syncjobs"), until=lambda jobs: len(jobs) == 19, timeout=60, what="a job for each"
     )
@@ -62,3 +49,5 @@ def test_overdue_syncs_are_spread_and_requested_ones_are_not(crew: Crew) -> None
     # One more may fall into a second by its beginning, and one by rounding.
     assert max(a_second.values()) <= rate + 2, a_second
     assert made["asked"] <= sorted(made.values())[rate + 2], "a request doesn't wait behind what is overdue"
+    looks = probed.metric("specsync_reconcile_duration_seconds_count")
+    assert looks < 20 * len(made), "who waits for a turn isn't looked at again and again"

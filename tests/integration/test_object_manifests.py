@@ -3,14 +3,30 @@
 import os
 from pathlib import Path
 
+import pytest
 import yaml
 
 from devcluster import ControlPlane
 from tests.conftest import PROJECT, OperatorKubeconfig
 
+BUCKET = "- {op: add, path: /spec/template/spec/containers/0/args/-, value: --blob-store=s3://b/c}"
+NO_SECRET = "- {op: remove, path: /spec/template/spec/containers/0/args/1}"
 
-def test_the_component_adds_the_secret_and_the_users_bucket(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, tmp_path: Path
+
+@pytest.mark.parametrize(
+    ("lines", "arguments"),
+    [
+        ([BUCKET], ["--blob-store-secret=specsync-object-store", "--blob-store=s3://b/c"]),
+        ([NO_SECRET, BUCKET], ["--blob-store=s3://b/c"]),
+    ],
+    ids=["secret", "identity of the Pod"],
+)
+def test_the_component_and_the_users_bucket(
+    cluster: ControlPlane,
+    operator_kubeconfig: OperatorKubeconfig,
+    tmp_path: Path,
+    lines: list[str],
+    arguments: list[str],
 ) -> None:
     operator_kubeconfig("worker")  # the base is there: a dry run doesn't create its namespace
     manifests = os.path.relpath(PROJECT / "manifests", tmp_path.resolve())
@@ -20,7 +36,7 @@ def test_the_component_adds_the_secret_and_the_users_bucket(
         "patches": [
             {
                 "target": {"kind": "Deployment", "name": "specsync-(controller|worker)"},
-                "patch": "- {op: add, path: /spec/template/spec/containers/0/args/-, value: --blob-store=s3://b/c}",
+                "patch": "\n".join(lines),
             }
         ],
     }
@@ -30,5 +46,5 @@ def test_the_component_adds_the_secret_and_the_users_bucket(
     assert len(deployments) == 2
     for each in deployments:
         [container] = each["spec"]["template"]["spec"]["containers"]
-        assert container["args"][-2:] == ["--blob-store-secret=specsync-object-store", "--blob-store=s3://b/c"]
+        assert container["args"][1:] == arguments
     cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-k", tmp_path)

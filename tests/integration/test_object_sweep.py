@@ -41,15 +41,9 @@ def options(
 
 
 @pytest.fixture
-def crew(
-    cluster: ControlPlane,
-    operator_kubeconfig: OperatorKubeconfig,
-    namespace: str,
-    tmp_path: Path,
-    options: tuple[str, ...],  # so that its rights outlive it
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
+def crew(options: tuple[str, ...], crew: Crew) -> Crew:
+    """One that ends before its rights do."""
+    return crew
 
 
 @pytest.fixture

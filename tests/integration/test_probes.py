@@ -1,26 +1,15 @@
 """/livez, /readyz and /metrics of real processes."""
 
 import functools
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from devcluster import ControlPlane
-from tests.conftest import OPERATOR_NAMESPACE, PROJECT, OperatorKubeconfig
+from tests.conftest import OPERATOR_NAMESPACE, PROJECT
 from tests.integration.crew import Crew, contract
 from tests.integration.probing import Probed
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
 
 
 def test_metrics_tell_how_it_goes_and_name_nobody(crew: Crew) -> None:
@@ -53,6 +42,7 @@ def test_metrics_tell_how_it_goes_and_name_nobody(crew: Crew) -> None:
     assert worker.metric("specsync_blob_bytes_total", operation="put") > 0
     assert worker.metric("specsync_children_started_total") >= 1
     assert worker.metric("specsync_build_info", role="worker") == 1
+    assert min(controller.metric("specsync_tasks"), worker.metric("specsync_tasks")) > 1
     for served, lease in ((controller, "leader"), (worker, "worker")):
         renewals = functools.partial(served.metric, "specsync_lease_renew_duration_seconds_count", lease=lease)
         eventually(renewals, what=f"a renewal of the {lease}'s Lease")

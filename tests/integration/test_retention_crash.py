@@ -1,14 +1,8 @@
 """Retention under kill -9: whatever instant the leader dies at, nothing that stays refers to what is gone."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from devcluster import ControlPlane
-from tests.conftest import OperatorKubeconfig
 from tests.integration.crew import Crew, contract
 from tests.integration.test_crash import Lives
 from tests.waiting import eventually
@@ -17,14 +11,6 @@ VERSIONS = 6
 # So that a busy machine renews in time.
 BRISK = ("--heartbeat", "500ms", "--lease-duration", "1500ms")
 SHORT = {"jobs": 1, "snapshots": 2, "changeSets": 2}
-
-
-@pytest.fixture
-def crew(
-    cluster: ControlPlane, operator_kubeconfig: OperatorKubeconfig, namespace: str, tmp_path: Path
-) -> Iterator[Crew]:
-    with Crew(cluster, operator_kubeconfig, namespace, tmp_path) as crew:
-        yield crew
 
 
 def check_nothing_dangles(crew: Crew, name: str) -> None:

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.integration.crew import contract
+from tests.loopback import Exchange, Loopback
 from tests.unit.fetching.bodies import Endless
 
 NEVER_SHOWN = "s3cret"  # in each value that no object, event or log may hold
@@ -42,50 +42,32 @@ class Vendor:
 @contextmanager
 def serving(vendor: Vendor, tls: ssl.SSLContext | None = None) -> Iterator[Vendor]:
     """Runs a vendor, on any free port unless it has one."""
-
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            vendor.requests.append(dict(self.headers.items()))
-            answer = vendor.endless.get(self.path.partition("?")[0])
-            if answer is not None:
-                self.never_end(answer)
-                return
-            granted = all(self.headers.get(name) == value for name, value in vendor.wanted.items())
-            path = self.path.partition("?")[0]
-            document = json.dumps(vendor.files[path] if path in vendor.files else contract("Shop")).encode()
-            status, headers, body = vendor.instead or ((200, {}, document) if granted else (401, {}, b"{}"))
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def serve(exchange: Exchange) -> None:
+        vendor.requests.append(dict(exchange.headers.items()))
+        path = exchange.path.partition("?")[0]
+        endless = vendor.endless.get(path)
+        if endless is not None:
+            never_end(exchange, endless)
+            return
+        granted = all(exchange.headers.get(name) == value for name, value in vendor.wanted.items())
+        document = json.dumps(vendor.files[path] if path in vendor.files else contract("Shop")).encode()
+        status, headers, body = vendor.instead or ((200, {}, document) if granted else (401, {}, b"{}"))
+        exchange.answer(status, body, headers)
 
-        def never_end(self, answer: Endless) -> None:
-            """Until the client is gone, or the test is over."""
-            with suppress(OSError):
-                self.wfile.write(answer.start)
-                while not over.wait(answer.pause):
-                    self.wfile.write(answer.piece)
+    def never_end(exchange: Exchange, endless: Endless) -> None:
+        """Until the client is gone, or the test is over."""
+        with suppress(OSError):
+            exchange.wfile.write(endless.start)
+            while not over.wait(endless.pause):
+                exchange.wfile.write(endless.piece)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            pass  # a handshake that the client breaks off is what some tests are about
-
-    with Server((vendor.host, vendor.port), Handler) as server:
-        if tls is not None:
-            tls.sni_callback = lambda _, name, __: vendor.names.append(name)
-            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        vendor.port, vendor.scheme = server.server_address[1], "https" if tls else "http"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    if tls is not None:
+        tls.sni_callback = lambda _, name, __: vendor.names.append(name)
+    with Loopback(serve, host=vendor.host, port=vendor.port, tls=tls) as server:
+        vendor.port, vendor.scheme = server.port, "https" if tls else "http"
         try:
             yield vendor
         finally:
             over.set()
-            server.shutdown()
-            thread.join()

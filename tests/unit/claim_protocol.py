@@ -263,7 +263,7 @@ class ClaimProtocol(RuleBasedStateMachine):
         if fate == "lost":
             request.answer.set_exception(NO_ANSWER)
         elif fate == "late":
-            if request.patch:
+            if request.job is not None:
                 self.server.late.append(request)
             request.answer.set_exception(NO_ANSWER)
         else:

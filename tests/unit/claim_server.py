@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import msgspec
 
-from specsync.kube.client import ApiError, Invalid, NotFound
+from specsync.kube.client import ApiError, Conflict, NotFound
 from specsync.resources import Dependency, SyncJob
-from specsync.resources.meta import ObjectMeta, to_wire
+from specsync.resources.meta import ObjectMeta
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import AlertOutput, FetchOutput, ParseOutput, SyncJobSpec, Target
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
@@ -22,22 +22,23 @@ NO_ANSWER = ApiError(0, "NoAnswer", "no answer")
 
 @dataclass
 class Request:
-    """A patch or a GET that waits for the model's decision. `patch` is empty for a GET."""
+    """A write or a GET that waits for the model's decision. `job` is what is written, None for a GET."""
 
     sender: str
-    patch: list[dict[str, Any]]
+    job: SyncJob | None
     answer: "asyncio.Future[SyncJob]"
 
 
 @dataclass
 class Server:
-    """One job, as JSON, and JSON Patch as the API server does it. `history` has each status that was written."""
+    """One job, as JSON, and a PUT of its status as the API server does it. `history` has each one that was written."""
 
     job: dict[str, Any] | None = None
     requests: list[Request] = field(default_factory=list)
     late: list[Request] = field(default_factory=list)
     history: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)  # sender, before, after
     created: int = 0
+    guarded: bool = True  # whether it compares resourceVersions, as it does
 
     def create(self, trigger: str) -> None:
         self.created += 1
@@ -53,23 +54,16 @@ class Server:
         return msgspec.convert(copy.deepcopy(self.job), SyncJob)
 
     def carry_out(self, request: Request) -> SyncJob:
-        """Raises NotFound, Invalid."""
-        if not request.patch:
+        """Raises NotFound, Conflict."""
+        if request.job is None:
             return self.read()
         if self.job is None:
             raise NotFound(404, "NotFound", "it is gone")
+        seen, stored = request.job.metadata, self.job["metadata"]
+        if self.guarded and (seen.uid, seen.resource_version) != (stored["uid"], stored["resourceVersion"]):
+            raise Conflict(409, "Conflict", "the object has been modified")
         changed = copy.deepcopy(self.job)
-        for step in request.patch:
-            *parents, last = step["path"].lstrip("/").split("/")
-            place: Any = changed
-            for parent in parents:
-                place = place.get(parent) if isinstance(place, dict) else None
-            if step["op"] == "test":
-                actual = place.get(last) if isinstance(place, dict) else None
-                if actual != _plain(step["value"]):
-                    raise Invalid(422, "Invalid", "the server rejected our request")
-            else:
-                place[last] = _plain(step["value"])
+        changed["status"] = msgspec.json.decode(msgspec.json.encode(request.job.status))
         changed["metadata"]["resourceVersion"] = str(int(self.job["metadata"]["resourceVersion"]) + 1)
         _with_defaults(changed)
         self.history.append((request.sender, self.job, changed))
@@ -84,10 +78,6 @@ def _with_defaults(job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def _plain(value: Any) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(to_wire(value)))
-
-
 class Client:
     """The KubeClient of one process."""
 
@@ -96,14 +86,18 @@ class Client:
         self._name = name
 
     async def get(self, kind: type[Any], namespace: str, name: str) -> Any:
-        return dependency() if kind is Dependency else await self._ask([])
+        return dependency() if kind is Dependency else await self._ask(None)
 
-    async def patch(self, kind: type[Any], namespace: str, name: str, patch: Any, subresource: str = "") -> SyncJob:
-        return await self._ask(patch)
+    async def update_status(self, job: SyncJob) -> SyncJob:
+        return await self._ask(job)
 
-    async def _ask(self, patch: list[dict[str, Any]]) -> SyncJob:
+    async def patch(self, kind: type[Any], namespace: str, name: str, patch: Any) -> SyncJob:
+        """The leader's addition of an owner: not a write of the status, so it is none that the model is about."""
+        return await self._ask(None)
+
+    async def _ask(self, job: SyncJob | None) -> SyncJob:
         answer: asyncio.Future[SyncJob] = asyncio.get_running_loop().create_future()
-        request = Request(self._name, patch, answer)
+        request = Request(self._name, job, answer)
         self._server.requests.append(request)
         try:
             return await answer
@@ -111,7 +105,7 @@ class Client:
             # Whoever asked was stopped: the request may be on its way.
             if request in self._server.requests:
                 self._server.requests.remove(request)
-                if request.patch:
+                if request.job is not None:
                     self._server.late.append(request)
             raise
 

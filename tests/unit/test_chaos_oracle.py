@@ -1,12 +1,13 @@
 """The chaos oracle objects to each kind of damage, and to nothing in a record that is as it should be."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from tests.chaos.fleet import Blow
-from tests.chaos.oracle import judge, reclaims
+from tests.chaos.oracle import flaws_of_model, judge, reclaims
 from tests.chaos.record import Json, Record, Write
 
 NAME = "api-000"
@@ -19,7 +20,7 @@ def meta(name: str, version: int, owner: str = "") -> Json:
 
 
 def snapshot(name: str, version: int, digest: str) -> Json:
-    refs = {"canonical": {"backend": "configmap", "key": digest}}
+    refs = {what: {"backend": "configmap", "key": digest} for what in ("raw", "canonical", "operations")}
     spec = {"dependency": NAME, "jobUID": f"uid-{name}", "digests": {"canonical": digest}, "blobs": refs}
     return {"metadata": meta(name, version, f"uid-{NAME}"), "spec": spec}
 
@@ -105,11 +106,29 @@ def good() -> Record:
             status_write(20, B, "Succeeded", "b", 4),
             dependency_write(22, "13:00", "j2"),
         ],
+        heard={"j2"},
     )
 
 
 def test_it_has_nothing_to_say_of_a_good_record() -> None:
-    assert judge(good(), good()) == []
+    assert judge(good(), good(), [NAME]) == []
+
+
+def _lost_dependency(record: Record) -> None:
+    record.objects["dependencies"].clear()
+
+
+def _nothing_at_all(record: Record) -> None:
+    record.objects.clear()
+    record.writes.clear()
+
+
+def _nothing_logged(record: Record) -> None:
+    record.writes.clear()
+
+
+def _nothing_in_the_log_but_names(record: Record) -> None:
+    record.writes = [dataclasses.replace(write, object={}) for write in record.writes]
 
 
 def _doubled_snapshot(record: Record) -> None:
@@ -142,6 +161,10 @@ def _untold_change(record: Record) -> None:
     del record.objects["events"][1]
 
 
+def _untold_baseline(record: Record) -> None:
+    del record.objects["events"][0]
+
+
 def _told_twice(record: Record) -> None:
     record.objects["events"][1]["count"] = 2
 
@@ -157,6 +180,20 @@ def _deleted_double_of_a_delivery(record: Record) -> None:
 
 def _lost_delivery(record: Record) -> None:
     record.objects["alertdeliveries"].clear()
+
+
+def _unheard_delivery(record: Record) -> None:
+    record.heard.clear()
+
+
+def _orphaned_delivery(record: Record) -> None:
+    record.objects["alertdeliveries"][0]["metadata"]["ownerReferences"] = [{"uid": "gone"}]
+
+
+def _second_change_set_of_a_job(record: Record) -> None:
+    extra = change_set("j2-again", 30, TWO, ONE, start="j2")
+    extra["spec"]["jobUID"] = "uid-j2"
+    record.objects["changesets"].append(extra)
 
 
 def _stuck_delivery(record: Record) -> None:
@@ -191,6 +228,16 @@ def _lost_blob(record: Record) -> None:
     del record.objects["configmaps"][1]
 
 
+def _in_an_object_store_that_lost_it(record: Record) -> None:
+    for ref in record.objects["specsnapshots"][1]["spec"]["blobs"].values():
+        ref["backend"] = "s3"
+    record.stored = {ONE.removeprefix("sha256:")}
+
+
+def _snapshot_without_content(record: Record) -> None:
+    del record.objects["specsnapshots"][1]["spec"]["blobs"]["raw"]
+
+
 def _lost_chunk(record: Record) -> None:
     record.objects["configmaps"][1]["data"]["chunks"] = "1"
 
@@ -220,17 +267,25 @@ def _claim_for_another(record: Record) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
+        (_lost_dependency, "the Dependency is gone"),
+        (_nothing_at_all, "the Dependency is gone"),
+        (_nothing_logged, "knows nothing of job j2"),
+        (_nothing_in_the_log_but_names, "knows nothing of job j2"),
         (_doubled_snapshot, "repeats"),
         (_second_snapshot_of_a_job, "2 specsnapshots of one job"),
         (_lost_snapshot, "snapshots are"),
+        (_second_change_set_of_a_job, "2 changesets of one job"),
         (_lost_change_set, "change sets are"),
         (_doubled_change_set, "2 change sets start at"),
         (_other_events, "their events not"),
         (_untold_change, "0 Events tell of 1"),
+        (_untold_baseline, "not one Event tells of its baseline"),
         (_told_twice, "was written 2 times"),
         (_doubled_delivery, "2 deliveries of change set j2"),
         (_deleted_double_of_a_delivery, "2 deliveries of change set j2"),
         (_lost_delivery, "0 deliveries, undisturbed 1"),
+        (_unheard_delivery, "nobody has heard of j2"),
+        (_orphaned_delivery, "alertdeliveries d1 belongs to nothing"),
         (_stuck_delivery, "is Sending at the end"),
         (_stuck_job, "is Running at the end"),
         (_lost_job, "j9 is gone, and had not ended"),
@@ -239,6 +294,8 @@ def _claim_for_another(record: Record) -> None:
         (_orphaned_blob, "belongs to nothing"),
         (_orphaned_job, "belongs to nothing"),
         (_lost_blob, "has lost its canonical content"),
+        (_in_an_object_store_that_lost_it, "has lost its canonical content"),
+        (_snapshot_without_content, "says nothing of its raw content"),
         (_lost_chunk, "has lost its canonical content"),
         (_stale_write, "after epoch 2 had been claimed"),
         (_stale_write_in_the_new_epoch, "wrote epoch 2, which"),
@@ -250,14 +307,23 @@ def _claim_for_another(record: Record) -> None:
 def test_it_objects_to_damage(damage: Callable[[Record], None], words: str) -> None:
     record = copy.deepcopy(good())
     damage(record)
-    complaints = judge(record, good())
+    complaints = judge(record, good(), [NAME])
     assert any(words in complaint for complaint in complaints), complaints
+
+
+def test_a_pass_that_finds_or_tells_nothing_is_no_model() -> None:
+    assert flaws_of_model(good(), 2) == []
+    assert flaws_of_model(good(), 3) == [f"Undisturbed, {NAME} has 2 snapshots of 3."]
+    for damage, words in ((_lost_change_set, "0 change sets"), (_lost_delivery, "1 change sets and 0 deliveries")):
+        record = good()
+        damage(record)
+        assert words in flaws_of_model(record, 2)[0]
 
 
 def test_a_killed_api_server_may_have_lost_the_entry_of_a_claim() -> None:
     record = good()
     _epoch_that_nobody_claimed(record)
-    assert judge(record, good(), log_may_lack=True) == []
+    assert judge(record, good(), [NAME], log_may_lack=True) == []
 
 
 def test_the_time_of_a_takeover_counts_from_the_blow_to_the_newer_claim() -> None:

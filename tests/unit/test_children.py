@@ -82,8 +82,11 @@ def children_of(pid: int) -> list[int]:
 
 def busy(pid: int) -> bool:
     """Whether a process works on a document by now: so much CPU time is more than its start, and less than the work."""
-    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK") > 0.4
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return False  # reaped meanwhile
+    return fields[0] != "Z" and (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > 0.4
 
 
 def test_a_job_keeps_its_child_and_what_the_child_knows() -> None:
@@ -172,6 +175,20 @@ def test_a_document_that_needs_too_much_memory_is_refused_and_the_child_goes_on(
                 await work_long(engine)
             assert failed.value.reason == Reason.RESOURCE_EXHAUSTED
             assert (await parse(engine, document())).title == "Shop"
+
+    run(body, memory=50 * 1024**2)
+
+
+def test_a_child_that_has_grown_by_a_document_that_it_refused_is_not_the_next_jobs() -> None:
+    """Else that job would have less memory than it may take, and be blamed for it."""
+
+    async def body(pool: ChildPool) -> None:
+        async with pool.for_job() as engine:
+            with pytest.raises(StageError):
+                await work_long(engine)
+        async with pool.for_job() as engine:
+            await engine.reserve()
+        assert pool.started == 2
 
     run(body, memory=50 * 1024**2)
 

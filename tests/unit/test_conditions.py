@@ -76,3 +76,12 @@ def test_a_transition_time_moves_with_the_status_only() -> None:
     broken = replace(later, last_sync=LastSync(job="shop-3", result="Failed", error=ERROR))
     (ready,) = summarise(dependency(status=broken), broken, None, min_interval=60.0, at=at(6))
     assert ready.last_transition_time == at(6)
+
+
+def test_a_reason_that_only_another_version_of_the_operator_knows_is_told_as_it_is() -> None:
+    """After a rollback, or while versions are mixed: the Dependency must go on all the same."""
+    strange = replace(ERROR, reason="OfANewerVersion")
+    failed = replace(SYNCED, last_sync=LastSync(job="shop-2", phase="Failed", error=strange))
+    assert conditions(failed)["Ready"] == ("False", "OfANewerVersion")
+    waits = job(phase="Pending", error=strange, retry_at=at(5))
+    assert conditions(DependencyStatus(), waits)["Ready"] == ("False", "OfANewerVersion")

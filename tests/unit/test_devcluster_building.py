@@ -11,7 +11,7 @@ import pytest
 
 from devcluster.building import build, cache_folder, cached
 from devcluster.errors import DevclusterError
-from devcluster.gomodules import ETCD, KUBERNETES
+from devcluster.gomodules import ETCD, KUBERNETES, VERSITYGW
 from tests.waiting import eventually
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -105,6 +105,8 @@ def test_no_go_on_the_path(say: Callable[[str], None], monkeypatch: pytest.Monke
     monkeypatch.setenv("SPECSYNC_DEVCLUSTER_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DevclusterError, match=rf"Install Go {ETCD.go_version} .*KUBEBUILDER_ASSETS"):
         build(ETCD, say)
+    with pytest.raises(DevclusterError, match="or put versitygw into the PATH"):
+        build(VERSITYGW, say)
 
 
 def test_too_old_a_go(go: Path, say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:

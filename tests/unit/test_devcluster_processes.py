@@ -47,6 +47,14 @@ def test_a_program_that_is_not_there(processes: Processes) -> None:
         processes.start("ghost", ["/nowhere/ghost"])
 
 
+def test_a_question_about_a_program_that_was_never_started_hurts_no_other(processes: Processes) -> None:
+    processes.start("sleeper", SLEEP)
+    assert not processes.is_running("ghost")
+    assert processes.exit_code("ghost") is None
+    processes.kill("ghost")
+    assert processes.is_running("sleeper")
+
+
 def test_a_frozen_program_can_be_killed_and_thawed(processes: Processes) -> None:
     pid = processes.start("sleeper", SLEEP)
     processes.signal("sleeper", signal.SIGSTOP)

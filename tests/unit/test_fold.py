@@ -68,6 +68,15 @@ def test_a_change_moves_the_current_snapshot_and_leaves_the_baseline() -> None:
     assert reasons(changed_job(), KNOWN) == [], "the alert stage has told of it"
 
 
+def test_validators_are_kept_together_with_the_address_that_gave_them() -> None:
+    source = SourceState(url_digest=SOURCE.digest(), raw_digest="sha256:raw-1", etag="old", validators_of="sha256:away")
+    away = replace(KNOWN, source=source)
+    assert folded(unchanged_job(), away).source == source
+    assert folded(baseline_job(), away).source == SourceState(
+        url_digest=SOURCE.digest(), raw_digest="sha256:raw-1", etag="e1"
+    )
+
+
 def test_an_unchanged_sync_keeps_what_the_server_did_not_repeat() -> None:
     status = folded(unchanged_job(), KNOWN)
     assert status.source == KNOWN.source

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from specsync.kube import client as client_module
 from specsync.kube import connection
@@ -28,10 +30,13 @@ class Server:
     def __init__(self, *answers: tuple[int, dict[str, str], Any]) -> None:
         self._answers = list(answers)
         self.token = ""
+        self.silent = False
         self.asked: list[tuple[str, str]] = []
 
     async def serve(self, request: web.Request) -> web.Response:
         self.asked.append((request.method, request.path))
+        if self.silent:
+            await asyncio.sleep(60)
         if self.token and request.headers.get("Authorization") != f"bearer {self.token}":
             return web.Response(status=401)
         status, headers, body = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -43,7 +48,7 @@ class Server:
         async def serving() -> None:
             application = web.Application()
             application.router.add_route("*", "/{path:.*}", self.serve)
-            runner = web.AppRunner(application)
+            runner = web.AppRunner(application, shutdown_timeout=0.1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -104,6 +109,23 @@ def test_a_clock_that_is_right_is_left_alone(date: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("same_clock")
+def test_an_error_page_of_who_stands_in_between_tells_no_time() -> None:
+    async def refused(client: KubeClient) -> None:
+        with pytest.raises(ApiError):
+            await read(client)
+
+    Server((502, told(7200), "<html>bad gateway</html>")).run(refused)
+    assert (now() - dt.datetime.now(dt.UTC)).total_seconds() == pytest.approx(0, abs=1)
+
+
+@pytest.mark.usefixtures("same_clock")
+def test_api_servers_that_differ_among_each_other_fill_no_log() -> None:
+    with capture_logs() as logs:
+        ahead_after(*(told(ahead) for ahead in (60, 0) * 10))
+    assert len([entry for entry in logs if "clock differs" in entry["event"]]) == 1
+
+
+@pytest.mark.usefixtures("same_clock")
 def test_an_answer_that_was_long_under_way_tells_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "_SOON", 0.0)
     assert ahead_after(told(-60)) == pytest.approx(0, abs=1)
@@ -143,6 +165,45 @@ def test_while_the_server_wants_to_be_left_alone_nobody_asks_it_but_for_leases()
 
     server.run(many)
     assert [method for method, _ in server.asked] == ["GET", "POST", "POST", "POST"]
+
+
+def trouble(sort: str) -> float | None:
+    return REGISTRY.get_sample_value("specsync_api_trouble", {"sort": sort})
+
+
+def test_leases_that_can_be_read_and_not_written_are_trouble() -> None:
+    """As where etcd is full: each look at the other workers succeeds, each renewal fails."""
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "l", "namespace": "ns"},
+        "spec": {},
+    }
+    full = {"message": "etcdserver: mvcc: database space exceeded"}
+    server = Server(*[(200, {}, lease), (500, {}, full)] * 5)
+
+    async def beat(client: KubeClient) -> None:
+        for _ in range(5):
+            await client.get(Lease, "ns", "l")
+            with pytest.raises(ApiError, match="space exceeded"):
+                await client.patch(Lease, "ns", "l", [])
+        assert (trouble("leases"), trouble("reads")) == (1, 0)
+
+    server.run(beat)
+
+
+def test_renewals_that_get_no_answer_in_their_time_are_trouble() -> None:
+    async def beat(client: KubeClient) -> None:
+        server.silent = True
+        for _ in range(5):
+            assert trouble("leases") == 0
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await client.patch(Lease, "ns", "l", [])
+        assert trouble("leases") == 1
+
+    server = Server((200, {}, MAP))
+    server.run(beat)
 
 
 def test_a_page_of_somebody_in_between_is_no_object() -> None:

@@ -64,3 +64,18 @@ def test_answers_and_errors_are_signs_of_life_of_their_own_task_only(clock: Cloc
             assert standing_still() == ["resync"]
 
     asyncio.run(scenario())
+
+
+def test_a_sign_of_life_takes_back_no_rest_that_was_announced(clock: Clock) -> None:
+    """The sweep asks the API server in between, and then a store that may take longer than other loops may."""
+
+    async def scenario() -> None:
+        with long_lived("sweep") as loop:
+            loop.advance(pause=120)
+            sign_of_life()
+            clock.now += 179
+            assert standing_still() == []
+            clock.now += 2
+            assert standing_still() == ["sweep"]
+
+    asyncio.run(scenario())

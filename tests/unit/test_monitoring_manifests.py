@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from specsync.cli.metricsdoc import Described, described
 from tests.conftest import PROJECT
@@ -50,6 +53,37 @@ def test_alerts(rule: Any) -> None:
     used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
     grouped = re.search(r"by \(([^)]*)\)", rule["expr"])
     assert used <= set(re.split(r",\s*", grouped.group(1)) if grouped else ())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_alerts_join_no_series_of_different_processes(rule: Any) -> None:
+    """An operator on two vectors gives nothing where only one has the Pod: a worker has no series of the controller."""
+    rooms = {known()[name].room for name in re.findall(r"\bspecsync_\w+", rule["expr"])}
+    assert len(rooms) == 1 or not re.search(r"\)\s*(?:[-+*/]|and\b)\s*(?:sum|max|min)", rule["expr"])
+
+
+@pytest.fixture(scope="module")
+def at_start() -> list[Any]:
+    """The series of a process in which nothing has happened yet: one of its own, for in this one much has."""
+    program = (
+        "import prometheus_client, specsync.cli.metricsdoc as rooms; rooms.described();"
+        "print(prometheus_client.generate_latest().decode())"
+    )
+    text = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [found for rule in RULES for found in re.findall(r"increase\((\w+)(?:\{([^}]*)\})?\[", rule["expr"])],
+    ids=lambda found: found[0],
+)
+def test_what_an_alert_counts_is_there_before_it_happens(at_start: list[Any], counted: tuple[str, str]) -> None:
+    name, matchers = counted
+    wanted = dict(re.findall(r'(\w+)="([^"]*)"', matchers))
+    found = [each for each in at_start if each.name == name and wanted.items() <= each.labels.items()]
+    assert found, "increase() of a series that begins with 1 is 0"
+    assert {each.value for each in found} == {0.0}
 
 
 @pytest.mark.parametrize(("title", "expression"), PANELS)

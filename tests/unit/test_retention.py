@@ -108,6 +108,13 @@ def test_the_predecessor_of_the_current_snapshot_is_kept_for_a_change_set_that_i
     assert sorted(names(surplus_snapshots(owner, snapshots, [], at(10 * DAY)))) == [f"shop-{n}" for n in range(1, 8)]
 
 
+def test_no_snapshot_goes_while_the_current_one_is_not_known_yet() -> None:
+    """Each kind has a watch of its own: the job's may be ahead of the snapshots', and of the change sets'."""
+    status = DependencyStatus(baseline=snapshot_info("shop-0"), current=snapshot_info("shop-9"))
+    owner = dependency(status=status, history=History(snapshots=2, max_age_days=1))
+    assert surplus_snapshots(owner, [snapshot(number) for number in range(9)], [], at(10 * DAY)) == []
+
+
 DAY = 24 * 60  # minutes
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, cast
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -29,10 +28,9 @@ class Server:
     async def get(self, kind: type[Any], namespace: str, name: str) -> Any:
         return dependency() if kind is Dependency else self.job
 
-    async def patch(self, kind: object, namespace: str, name: str, patch: Any, subresource: str) -> SyncJob:
-        status = msgspec.convert(patch[-1]["value"], SyncJobStatus)
-        self.written.append(status)
-        self.job = replace(self.job, status=status)
+    async def update_status(self, found: SyncJob) -> SyncJob:
+        self.written.append(found.status)
+        self.job = found
         return self.job
 
 

@@ -12,24 +12,26 @@ from specsync.blobs.store import BlobCorrupted, BlobMissing, BlobStoreError, dig
 from specsync.kube.client import NotFound
 from specsync.resources.blobref import BlobRef
 from specsync.resources.meta import ObjectMeta
+from specsync.resources.monitor import Monitor
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
 from specsync.resources.syncjob import Base, Damage, FetchOutput, NormalizeOutput, SyncJob, SyncJobSpec, Target
 from specsync.stages import diff
 from specsync.stages.contract import StageContext, StageError
 from specsync.stages.engine import DocumentEngine, DocumentError, PartMissing
+from specsync.stages.normalize import selection_of
 
 
-def document(path: str) -> bytes:
+def document(*paths: str) -> bytes:
     operation = {"get": {"responses": {"200": {"description": "ok"}}}}
-    found = {"openapi": "3.1.0", "info": {"title": "Shop", "version": "1"}, "paths": {path: operation}}
+    found = {"openapi": "3.1.0", "info": {"title": "Shop", "version": "1"}, "paths": dict.fromkeys(paths, operation)}
     return msgspec.json.encode(found)
 
 
-def canonical(raw: bytes) -> bytes:
+def canonical(raw: bytes, monitor: Monitor | None = None) -> bytes:
     engine = DocumentEngine()
     engine.add("raw", raw)
-    return engine.normalize("raw").canonical
+    return engine.normalize("raw", selection_of(monitor)).canonical
 
 
 OLD_RAW, NEW_RAW = document("/old"), document("/new")
@@ -69,9 +71,22 @@ class Engine:
             try:
                 return getattr(self._engine, operation)(**arguments)
             except PartMissing as missing:
+                if missing.digest not in parts:
+                    text = f"the child process lacks {missing.digest}"
+                    raise StageError(Reason.INTERNAL_ERROR, text, retryable=True) from None
                 self._engine.add(missing.digest, await parts[missing.digest]())
             except DocumentError as error:
                 raise StageError(Reason(error.reason), error.message) from error
+
+
+class DyingEngine(Engine):
+    """Its child dies when it has made the base's form anew; the one that follows knows nothing of that."""
+
+    async def call(self, operation: str, reply: Any, parts: dict[str, Any], **arguments: str) -> Any:
+        answer = await super().call(operation, reply, parts, **arguments)
+        if operation == "renormalize":
+            self._engine.forget()
+        return answer
 
 
 class Client:
@@ -84,8 +99,8 @@ class Client:
         return self._answer
 
 
-def snapshot(form: bytes) -> Any:
-    blobs = SnapshotBlobs(raw=ref(OLD_RAW), canonical=ref(form), operations=ref(b"[]"))
+def snapshot(form: bytes, raw: bytes = OLD_RAW) -> Any:
+    blobs = SnapshotBlobs(raw=ref(raw), canonical=ref(form), operations=ref(b"[]"))
     spec = SpecSnapshotSpec(
         dependency="shop",
         job_uid="u",
@@ -93,24 +108,32 @@ def snapshot(form: bytes) -> Any:
         version="1",
         format="openapi-3.1",
         operations=1,
-        digests=Digests(raw=digest_of(OLD_RAW), canonical=digest_of(form), short="0" * 12),
+        digests=Digests(raw=digest_of(raw), canonical=digest_of(form), short="0" * 12),
         blobs=blobs,
         fetched_at=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
     )
     return SimpleNamespace(spec=spec)
 
 
-def run(blobs: Blobs, answer: Any = None, form: bytes = OLD, **fetched: Any) -> Any:
+def run(
+    blobs: Blobs,
+    answer: Any = None,
+    form: bytes = OLD,
+    new: bytes = NEW,
+    monitor: Monitor | None = None,
+    engine: Engine | None = None,
+    **fetched: Any,
+) -> Any:
     job = SyncJob(metadata=ObjectMeta(name="shop-2", uid="u"), spec=SyncJobSpec(target=Target(name="shop")))
     status = msgspec.structs.replace(job.status, base=Base(snapshot="shop-1", digest=digest_of(form)))
     outputs = {
         "fetch": FetchOutput(source_digest=digest_of(b""), raw_digest=digest_of(NEW_RAW), **fetched),
-        "normalize": NormalizeOutput(canonical_digest=digest_of(NEW), canonical=ref(NEW)),
+        "normalize": NormalizeOutput(canonical_digest=digest_of(new), canonical=ref(new), monitor=monitor),
     }
     context = SimpleNamespace(
         client=Client(answer or snapshot(form)),
         blobs=blobs,
-        engine=Engine(),
+        engine=engine or Engine(),
         namespace="team",
         job=msgspec.structs.replace(job, status=status),
         output=lambda stage, type_: outputs[stage],
@@ -152,6 +175,25 @@ def test_a_store_that_does_not_answer_is_no_lost_base() -> None:
 
 def test_a_form_of_another_version_is_made_anew_from_its_document() -> None:
     assert_found(run(Blobs(OLDER_FORM, OLD_RAW, NEW), form=OLDER_FORM))
+
+
+def test_a_child_that_dies_leads_to_no_comparison_with_what_was_not_selected() -> None:
+    """The base's stored form is of the whole contract: what is not monitored would look as if it had been removed."""
+    monitor = Monitor(mode="Partial", endpoints=["/new"])
+    old = document("/new", "/elsewhere")
+    form, new = canonical(old), canonical(old, monitor)
+    before = snapshot(form, old)
+    unchanged = run(Blobs(form, old, new), before, form, new, monitor)
+    assert (unchanged.ends, "spec.monitor was changed" in unchanged.message) == ("Baseline", True)
+    with pytest.raises(StageError) as failed:
+        run(Blobs(form, old, new), before, form, new, monitor, DyingEngine())
+    assert failed.value.retryable
+
+
+def test_a_child_that_dies_makes_no_new_baseline_of_a_form_that_is_lost() -> None:
+    with pytest.raises(StageError) as failed:
+        run(Blobs(OLD_RAW, NEW), engine=DyingEngine())
+    assert failed.value.retryable
 
 
 @pytest.mark.parametrize(

@@ -53,16 +53,16 @@ class Answers:
     watches: list[int | list[bytes]] = field(default_factory=list)  # a status, or lines after which the watch ends
     lists: list[dict[str, str]] = field(default_factory=list)
     watched: list[dict[str, str]] = field(default_factory=list)
-    cut: bool = False  # the connection is cut at the end of the lines, in the middle of one
+    cut: bool = False  # the first watch's connection is cut at the end of its lines, in the middle of one
     paths: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.paths.append(request.path)
         if "watch" in request.query:
             return await self._watch(request)
-        if request.query["limit"] == "1":  # only asks where the server is
+        if request.query["limit"] == "1":  # only asks where the server is: beyond all that it has told, or put back
             return web.json_response(
-                {"metadata": {"resourceVersion": "10" if self.later is None else "40"}, "items": []}
+                {"metadata": {"resourceVersion": "99" if self.later is None else "40"}, "items": []}
             )
         self.lists.append(dict(request.query))
         status = self.list_status.pop(0) if self.list_status else 200
@@ -84,7 +84,7 @@ class Answers:
             await response.write(line)
         if lines is None:
             await asyncio.sleep(60)
-        if self.cut and request.transport is not None:
+        if self.cut and len(self.watched) == 1 and request.transport is not None:
             await response.write(event("ADDED", job("half", 99))[:40])
             request.transport.close()
         return response
@@ -194,6 +194,14 @@ def test_a_server_that_was_put_back_to_a_backup_is_believed(sign: Any) -> None:
         assert known.metadata.resource_version == "6"
 
     run(answers, body)
+
+
+def test_a_server_that_was_put_back_unseen_is_noticed_when_its_watch_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No watch is refused: this process was frozen meanwhile, or a load balancer held its connection back."""
+    monkeypatch.setattr(watch, "_SILENCE_SECONDS", 0.2)
+    seen = [event("MODIFIED", job("a", 95)), event("ADDED", job("b", 96))]
+    answers = Answers([job("a", 5)], [job("a", 6), job("c", 7)], watches=[seen])
+    run(answers, lambda found: found.until(lambda: found.names() == {"a", "c"}))
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])

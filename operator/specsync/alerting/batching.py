@@ -1,12 +1,12 @@
 """What goes out next by one channel: one delivery, a group of them, or a digest. Pure.
 
-The first message of a storm goes at once; what comes within the window after it waits, and goes as one group. A group
-whose outcome is unknown goes again as it was, under the same id.
+The first message of a storm goes at once; what comes within the window after it waits, and goes as one group. What may
+have been taken already, a group or a single one, goes again as it was, under the same id.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -59,38 +59,58 @@ def due_time(delivery: AlertDelivery) -> dt.datetime | None:
     return max(times, default=None)
 
 
+def is_in_doubt(delivery: AlertDelivery) -> bool:
+    """Whether the service may have it already: what goes out now may be a copy."""
+    attempts = delivery.status.last_attempts
+    return delivery.status.possibly_duplicated or bool(attempts and attempts[-1].outcome == "Unknown")
+
+
+def bound_names(deliveries: Iterable[AlertDelivery]) -> set[str]:
+    """The names of those that go with their group's leader, or not at all."""
+    return {name for each in deliveries if each.status.group for name in each.status.group.members}
+
+
 def next_batch(
     deliveries: Sequence[AlertDelivery],
     at: dt.datetime,
     *,
     groups: bool,
     window_open: bool,
+    failing: bool = False,
     alone: Collection[str] = (),
 ) -> Batch | None:
     """What to send now, of the unfinished deliveries of one channel; None where nothing is due.
 
     `groups`: the channel takes several messages at once. `window_open`: one went out a moment ago, what isn't urgent
-    waits. `alone`: uids of deliveries that go by themselves, for the service refused a group with them.
+    waits. `failing`: the latest sending failed, so one goes by itself, the least tried: it shows whether that was the
+    channel's fault or the message's. `alone`: uids of deliveries that go by themselves, for the service refused a group
+    with them.
     """
     by_name = {each.metadata.name: each for each in deliveries}
-    bound = {name for each in deliveries if each.status.group for name in each.status.group.members}
+    bound = bound_names(deliveries)
     due = sorted((d for d in deliveries if is_due(d, at) and d.metadata.name not in bound), key=_age)
     for delivery in due:
         if delivery.status.group is not None:
             members = [by_name[name] for name in delivery.status.group.members if name in by_name]
             return Batch(delivery, tuple(members), mode_of(delivery, members))
     for delivery in due:
-        if delivery.spec.message.kind == "Test" or delivery.metadata.uid in alone:
-            return Batch(delivery, (), "Single")
+        if delivery.spec.message.kind == "Test" or delivery.metadata.uid in alone or is_in_doubt(delivery):
+            return Batch(delivery, (), mode_of(delivery, ()))
         if delivery.spec.message.kind == "Resolve" and not _begins_later(delivery, deliveries):
             return Batch(delivery, (), "Single")
     ordinary = [d for d in due if d.spec.message.kind not in _ALONE]
     if not groups:
-        return Batch(ordinary[0], (), "Single") if ordinary else None
+        return Batch(_least_tried(ordinary) if failing else ordinary[0], (), "Single") if ordinary else None
     for delivery in ordinary:
         if delivery.spec.digest:
             return _bundle([d for d in ordinary if d.spec.digest and d.spec.preference == delivery.spec.preference])
-    return _bundle(ordinary) if ordinary and not window_open else None
+    if not ordinary or window_open:
+        return None
+    return Batch(_least_tried(ordinary), (), "Single") if failing else _bundle(ordinary)
+
+
+def _least_tried(deliveries: Iterable[AlertDelivery]) -> AlertDelivery:
+    return min(deliveries, key=lambda delivery: delivery.status.attempts)
 
 
 def opens_window(batch: Batch) -> bool:

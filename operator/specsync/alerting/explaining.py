@@ -43,7 +43,7 @@ def by_channel(
             word = "gets" if verdict.route is not None else "doesn't get"
             what = "it" if verdict.topic == "Change" else "the sunset dates in it"
             by = f"by AlertPreference {verdict.preference}" if verdict.preference else "by default"
-            lines.append(f"  {word} {what} {by}: {verdict.why}")
+            lines.append(f"  {word} {what} {by}: {plain(verdict.why)}")
         deliveries = [d for d in told if d.spec.channel == name]
         lines += [f"  {_state(delivery, existing.get(name), at)}" for delivery in sorted(deliveries, key=_due)]
         wanted = any(v.route for v in verdicts if v.channel == name)

@@ -1,8 +1,11 @@
 """What is counted of alerts."""
 
 import functools
+from typing import get_args
 
 from prometheus_client import Counter, Histogram
+
+from specsync.resources.alertchannel import ChannelType
 
 _DELIVERIES = Counter(
     "specsync_alert_deliveries_total",
@@ -39,3 +42,8 @@ def sendings(channel_type: str, outcome: str, reason: str) -> Counter:
 @functools.cache
 def latencies(channel_type: str) -> Histogram:
     return _LATENCIES.labels(channel_type)
+
+
+# Of a series that begins with 1, Prometheus sees no increase: what an alert is about is there at 0.
+for _type in (*get_args(ChannelType), "Unknown"):
+    deliveries(_type, "DeadLettered")

@@ -11,6 +11,7 @@ from specsync.resources import AlertDelivery
 
 _MINUTE = 60.0
 _ROUNDING = 1e-6  # seconds; who waited as long as was said has waited long enough
+_TRIED_AT_LEAST = 3600.0  # seconds
 _BROKEN_AT_MOST = 600.0  # seconds: whoever has mended a channel doesn't want to wait for an hour
 
 
@@ -43,17 +44,26 @@ def pause_before_retry(attempts: int, error: DeliveryError, timing: AlertTiming)
     return max(pause, error.retry_after or 0.0)
 
 
-def given_up_at(delivery: AlertDelivery, timing: AlertTiming) -> dt.datetime:
-    """When a delivery is given up: so long after it was due, or after a user asked for it again."""
+def given_up_at(delivery: AlertDelivery, timing: AlertTiming, failing_since: dt.datetime | None = None) -> dt.datetime:
+    """When a delivery is given up: so long after it was due, or after a user asked for it again.
+
+    But not before its channel has failed for an hour: what waited for long, for no worker was there or the channel was
+    suspended, isn't lost by the first hiccup after that.
+    """
     times = [delivery.metadata.creation_timestamp, delivery.spec.not_before, delivery.status.retried_from]
     begun = max((time for time in times if time is not None), default=dt.datetime.max.replace(tzinfo=dt.UTC))
-    return begun + dt.timedelta(seconds=timing.give_up_after) if begun.year < dt.MAXYEAR else begun
+    if begun.year == dt.MAXYEAR:
+        return begun
+    late = begun + dt.timedelta(seconds=timing.give_up_after)
+    if failing_since is None:
+        return late
+    return max(late, failing_since + dt.timedelta(seconds=min(timing.give_up_after, _TRIED_AT_LEAST)))
 
 
-def batch_given_up_at(batch: Batch, timing: AlertTiming) -> dt.datetime:
+def batch_given_up_at(batch: Batch, timing: AlertTiming, failing_since: dt.datetime | None = None) -> dt.datetime:
     """When a batch is given up: with its leader; one that must stay together as it is, with the youngest of it."""
     members = batch.members if batch.leader.status.group is not None else ()
-    return max(given_up_at(delivery, timing) for delivery in (batch.leader, *members))
+    return max(given_up_at(delivery, timing, failing_since) for delivery in (batch.leader, *members))
 
 
 class RateLimit:

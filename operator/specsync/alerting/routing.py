@@ -25,6 +25,8 @@ DEFAULT_REMIND_AFTER = "24h"  # where no preference says
 ChangeTopic = Literal["Change", "Deprecation"]
 _CHANGE_TOPICS: tuple[ChangeTopic, ...] = ("Change", "Deprecation")
 
+_NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+
 BY_DEFAULT = "it is a default channel, and no AlertPreference is about this Dependency"
 
 
@@ -66,28 +68,41 @@ def route_change(causes: Causes, situation: Situation) -> list[Verdict]:
 
 
 def routes(verdicts: Iterable[Verdict]) -> list[AlertRoute]:
-    """What is to be sent, by channel: one route for all that a channel gets of a topic at the same time."""
+    """What is to be sent, by channel: one route for all that a channel gets of a topic at the same time.
+
+    What it gets sooner by another preference, all of it, doesn't come again when quiet hours are over.
+    """
+    found = [verdict.route for verdict in verdicts if verdict.route is not None]
     merged: dict[tuple[object, ...], AlertRoute] = {}
-    for verdict in verdicts:
-        route = verdict.route
-        if route is None:
-            continue
-        key = (route.channel, route.topic, route.not_before, route.digest and route.preference)
+    for route in sorted(found, key=_when):
+        kind = (route.channel, route.topic, route.digest and route.preference)
+        key = next(
+            (
+                k
+                for k, sooner in merged.items()
+                if k[:3] == kind and from_bits(route.causes) <= from_bits(sooner.causes)
+            ),
+            (*kind, route.not_before),
+        )
         known = merged.get(key)
-        if known is None:
-            merged[key] = route
-            continue
-        reminder = min(
-            (r for r in (known, route) if r.remind_at), key=lambda r: r.remind_at or dt.datetime.max, default=known
-        )
-        merged[key] = structs.replace(
-            known,
-            preference=known.preference or route.preference,
-            causes=to_bits(from_bits(known.causes) | from_bits(route.causes)),
-            remind_at=reminder.remind_at,
-            remind_after=reminder.remind_after,
-        )
-    return list(merged.values())
+        merged[key] = route if known is None else _both(known, route)
+    return sorted(merged.values(), key=lambda route: route.channel)
+
+
+def _both(known: AlertRoute, other: AlertRoute) -> AlertRoute:
+    """One route for the causes of two, with the sooner reminder."""
+    reminder = min((r for r in (known, other) if r.remind_at), key=lambda r: r.remind_at or _NEVER, default=known)
+    return structs.replace(
+        known,
+        preference=known.preference or other.preference,
+        causes=to_bits(from_bits(known.causes) | from_bits(other.causes)),
+        remind_at=reminder.remind_at,
+        remind_after=reminder.remind_after,
+    )
+
+
+def _when(route: AlertRoute) -> dt.datetime:
+    return route.not_before or dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def interested(
@@ -95,7 +110,7 @@ def interested(
 ) -> list[tuple[str, AlertPreference | None, dt.datetime | None, bool]]:
     """Who is told of what isn't a change: channel, preference, when (None: at once), as part of a digest.
 
-    A channel is named once: by the first preference that asks for it, or as a default channel.
+    A channel is named once: by the preference that asks for it soonest, or as a default channel.
     """
     if situation.dependency.spec.alerts == "Disabled":
         return []
@@ -103,8 +118,8 @@ def interested(
     for name, channel, preferences in _targets(situation):
         asking = [p for p in preferences if not _refusal(p, situation, topic)]
         if asking:
-            when, digest = _due(asking[0].spec, situation.at, breaking=False)
-            found.append((name, asking[0], when, digest))
+            due = [(preference, *_due(preference.spec, situation.at, breaking=False)) for preference in asking]
+            found.append((name, *min(due, key=lambda each: each[1] or situation.at)))
         elif not _is_covered(situation) and channel is not None and channel.spec.default:
             found.append((name, None, None, False))
     return found

@@ -13,7 +13,7 @@ from specsync.resources.timing import WEEKDAYS
 _MOST_WINDOWS = 15  # quiet windows that follow one another; whoever is never to be disturbed should mute
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)  # users write the names
 def zone_of(name: str) -> ZoneInfo | None:
     """The time zone of that name, None where the IANA list has none."""
     try:

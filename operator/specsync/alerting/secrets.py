@@ -43,8 +43,20 @@ class OutletMaker:
             apprise_schemes=self._apprise_schemes,
         )
 
+    async def versions(self, channel: AlertChannel) -> tuple[str, ...]:
+        """Of the channel's Secrets as they are now, empty for one that isn't there. Raises ApiError."""
+        spec, namespace = channel.spec, channel.metadata.namespace
+        names = [reference.name for reference in (spec.secret_ref, spec.cert_secret_ref) if reference is not None]
+        return tuple([await self._version(namespace, name) for name in names])
+
     async def aclose(self) -> None:
         await self._poster.aclose()
+
+    async def _version(self, namespace: str, name: str) -> str:
+        try:
+            return (await self._client.get_metadata(Secret, namespace, name)).metadata.resource_version
+        except NotFound:
+            return ""
 
     async def _secret(self, namespace: str, name: str, field: str) -> Secret:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from specsync.alerting.message import Counts, Part
+from specsync.diffing.comparison import OperationRef
 from specsync.openapi.selection import domain_pattern, endpoint_pattern
 from specsync.resources import ChangeSet, Dependency
 from specsync.resources.alertpreference import (
@@ -16,7 +17,7 @@ from specsync.resources.alertpreference import (
     DependencySelection,
     LabelExpression,
 )
-from specsync.resources.changeset import ChangeCause, ChangeEvent, OperationRef, Severity
+from specsync.resources.changeset import ChangeCause, ChangeEvent, Severity
 
 _RANK: dict[Severity, int] = {"breaking": 2, "risky": 1, "safe": 0}
 

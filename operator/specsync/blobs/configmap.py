@@ -67,9 +67,10 @@ class ConfigMapBlobs:
         if "content" in manifest.binary_data:
             packed = manifest.binary_data["content"]
         else:
-            count = int(manifest.data.get("chunks", "0"))
-            name = manifest.metadata.name
-            parts = [await self._read(namespace, f"{name}-{index}", ref) for index in range(count)]
+            count, name = manifest.data.get("chunks", ""), manifest.metadata.name
+            if not count.isdecimal():
+                raise BlobCorrupted(f"blob {ref.key} has no manifest any more: ConfigMap {name} is something else")
+            parts = [await self._read(namespace, f"{name}-{index}", ref) for index in range(int(count))]
             packed = b"".join(part.binary_data.get("chunk", b"") for part in parts)
         return await off_the_loop(ref.size, unpack, packed, ref)
 

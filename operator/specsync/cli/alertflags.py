@@ -2,47 +2,30 @@
 
 import argparse
 import re
-from collections.abc import Callable
 
 from specsync.alerting.pace import AlertSettings, AlertTiming
+from specsync.cli.flags import duration
+
+_TIMING, _SETTINGS = AlertTiming(), AlertSettings()
+_DURATIONS = (
+    (
+        "--alert-window",
+        _TIMING.window,
+        "after a message, others to the same channel wait so long and go as one group (30s)",
+    ),
+    ("--alert-give-up", _TIMING.give_up_after, "give a message up that its channel didn't take in this time (72h)"),
+    ("--alert-retry", _TIMING.first_retry, "pause before the second attempt; it doubles up to 1h (5s)"),
+    ("--alert-timeout", _TIMING.timeout, "time for one sending (30s)"),
+    ("--alert-history", _SETTINGS.keep_finished, "delete AlertDeliveries that ended so long ago (720h)"),
+)
 
 
-def add_alert_arguments(parser: argparse.ArgumentParser, duration: Callable[[str], float]) -> None:
-    """`duration` reads a length of time as seconds."""
+def add_alert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dashboard-url", metavar="URL", help="link alerts to pages below this URL: URL/NAMESPACE/changes/NAME"
     )
-    parser.add_argument(
-        "--alert-window",
-        type=duration,
-        default=30.0,
-        metavar="DURATION",
-        help="after a message, others to the same channel wait so long and go as one group (30s)",
-    )
-    parser.add_argument(
-        "--alert-give-up",
-        type=duration,
-        default=3 * 86400.0,
-        metavar="DURATION",
-        help="give a message up that its channel didn't take in this time (72h)",
-    )
-    parser.add_argument(
-        "--alert-retry",
-        type=duration,
-        default=5.0,
-        metavar="DURATION",
-        help="pause before the second attempt; it doubles up to 1h (5s)",
-    )
-    parser.add_argument(
-        "--alert-timeout", type=duration, default=30.0, metavar="DURATION", help="time for one sending (30s)"
-    )
-    parser.add_argument(
-        "--alert-history",
-        type=duration,
-        default=30 * 86400.0,
-        metavar="DURATION",
-        help="delete AlertDeliveries that ended so long ago (720h)",
-    )
+    for flag, default, text in _DURATIONS:
+        parser.add_argument(flag, type=duration, default=default, metavar="DURATION", help=text)
     parser.add_argument(
         "--allow-apprise",
         action="append",
@@ -64,7 +47,7 @@ def alert_settings(options: argparse.Namespace) -> AlertSettings:
         give_up_after=options.alert_give_up,
         window=options.alert_window,
         first_retry=options.alert_retry,
-        last_retry=max(3600.0, options.alert_retry),
+        last_retry=max(_TIMING.last_retry, options.alert_retry),
         timeout=options.alert_timeout,
     )
     return AlertSettings(

@@ -85,7 +85,7 @@ async def _triage(client: KubeClient, change_set: ChangeSet, field: str, options
     by = (options.by or await _who_am_i(client))[:128]
     meta = change_set.metadata
     triage = Triage(by=by, at=now(), note=options.note[:1024])
-    patch = {"spec": {field: to_wire(triage)}}
+    patch = {"spec": {field: {"note": None, **to_wire(triage)}}}  # without an earlier one's note
     written = await client.patch(ChangeSet, meta.namespace, meta.name, patch, content_type=_MERGE)
     if options.output == "json":
         return msgspec.json.format(msgspec.json.encode(getattr(written.spec, field)), indent=2) + b"\n"

@@ -6,9 +6,9 @@ import os
 from specsync.blobs.location import StorePlan
 from specsync.blobs.registry import BlobStores
 from specsync.blobs.store import BlobStoreError
+from specsync.cli.flags import duration
 from specsync.controller.sweep import SHORTEST_GRACE
 from specsync.kube.client import KubeClient
-from specsync.resources.duration import seconds
 from specsync.resources.reasons import Reason
 
 VARIABLE = "SPECSYNC_BLOB_STORE"
@@ -31,11 +31,11 @@ def add_blob_arguments(parser: argparse.ArgumentParser) -> None:
         "AWS_ACCESS_KEY_ID; else the environment or the Pod's identity",
     )
     parser.add_argument(
-        "--blob-store-timeout", type=_length, default=30.0, metavar="DURATION", help="for one request to it (30s)"
+        "--blob-store-timeout", type=duration, default=30.0, metavar="DURATION", help="for one request to it (30s)"
     )
     parser.add_argument(
         "--blob-grace",
-        type=_length,
+        type=duration,
         default=86400.0,
         metavar="DURATION",
         help="sweep objects that nothing refers to after this time (24h)",
@@ -76,10 +76,3 @@ def readers_stores(client: KubeClient, options: argparse.Namespace) -> BlobStore
     except ValueError as error:
         raise BlobStoreError(Reason.BLOB_STORE_REFUSED, str(error)) from None
     return BlobStores.planned(client, plan)
-
-
-def _length(text: str) -> float:
-    length = seconds(text)
-    if length <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write for example 30s or 24h")
-    return length

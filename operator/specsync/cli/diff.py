@@ -24,7 +24,6 @@ _LOCATED = ("sarif", "github")
 """Formats that name lines of the documents' texts."""
 _COMPARED, _FOUND, _FAILED = 0, 1, 2
 _WITNESS_SECONDS = 10.0
-_INTERRUPTED = 130  # as shells say it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,8 +114,6 @@ def run(options: argparse.Namespace) -> int:
     gc.disable()  # a comparison leaves hardly any garbage behind, and the process ends with it
     try:
         return _run(options)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     finally:
         gc.enable()
 
@@ -150,10 +147,7 @@ def _run(options: argparse.Namespace) -> int:
         from specsync.diffing.swagger2 import with_own_pointers
 
         comparison = with_own_pointers(comparison, *documents)
-    try:
-        write(_report(options, comparison, (old, new), documents))
-    except OSError as error:
-        return fail("diff", f"the report can't be written to standard output: {error.strerror or error}.", _FAILED)
+    write(_report(options, comparison, (old, new), documents))
     found = comparison.summary.breaking or (options.fail_on == "risky" and comparison.summary.risky)
     return _FOUND if options.fail_on and found else _COMPARED
 
@@ -252,8 +246,9 @@ def _selected(
     if options.severity:
         from specsync.diffing.severities import read_severities
 
+        lines = _lines(options.severity)
         try:
-            severities = read_severities(_lines(options.severity))
+            severities = read_severities(lines)
         except ValueError as error:
             raise ValueError(f"--severity {options.severity}: {error}.") from None
     filters = Filters(old, new, map(read_pattern, options.only), map(read_pattern, options.exclude))

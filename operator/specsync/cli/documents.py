@@ -32,8 +32,8 @@ class SourceText:
     """One document as it was given: where it came from, and its bytes."""
 
     def __init__(self, name: str, data: bytes) -> None:
-        self.name = name
-        """A file's name, a URL without user, query and fragment, or ``-``."""
+        self.name = name.encode("utf-8", "replace").decode()
+        """A file's name (what isn't UTF-8 as ``?``), a URL without user, query and fragment, or ``-``."""
         self.data = data
 
 

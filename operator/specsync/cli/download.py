@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import urlsplit
 
 from specsync.cli.documents import SourceText, Unreadable, may_refer_to_files
@@ -41,8 +42,8 @@ def _guard(urls: list[str]) -> Guard:
     """Lets through what the person at this machine may reach anyway: their own and private hosts, at any port."""
     hosts = set()
     for url in urls:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
             continue  # the guard says what is wrong with it
@@ -53,7 +54,7 @@ def _guard(urls: list[str]) -> Guard:
 
 async def _fetch(fetcher: Fetcher, url: str, *, follow: bool) -> SourceText:
     shown = redact_url(url)
-    if "@" in urlsplit(url).netloc:
+    if "@" in re.split("[/?#]", url, maxsplit=3)[2]:
         raise Unreadable(f"{shown}: user names and passwords in URLs aren't sent; get it by other means and give - .")
     result = await _get(fetcher, url, shown, DEFAULT_LIMITS.max_bytes)
     data = result.body
@@ -79,4 +80,6 @@ def _reason(error: FetchError, shown: str) -> str:
         return f"{shown}: the server asks for credentials; get the document by other means and give its file or - ."
     if error.reason == FetchReason.TLS_FAILURE and "ca.crt" in error.message:
         return f"{shown}: its certificate is signed by none that is trusted; name your CA's file in SSL_CERT_FILE."
+    if error.reason == FetchReason.ADDRESS_BLOCKED and "--allow-host" in error.message:  # which this command hasn't
+        return f"{shown}: it redirects to a place that isn't followed from there; give the URL that it leads to."
     return error.message if error.message.startswith(shown) else f"{shown}: {error.message}"

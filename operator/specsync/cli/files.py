@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from specsync.cli.documents import Unreadable
 from specsync.openapi.bundle import Bundle, pack, shown_name
@@ -62,9 +63,12 @@ def with_files_beside(source: str, data: bytes) -> bytes:
     allowed = (Path.cwd().resolve(), document.parent)
     joining = Joining(source, document.as_uri(), data)
     while wanted := joining.next_file():
-        file = Path(unquote(urlsplit(wanted.uri).path)).resolve()
         name = shown_name(wanted.uri, document.as_uri())
         where = f"{source}: the $ref at {wanted.place} leads to {name}"
+        try:
+            file = Path(os.fsdecode(unquote_to_bytes(urlsplit(wanted.uri).path))).resolve()
+        except (ValueError, RuntimeError):  # a NUL in it; a link to itself
+            raise Unreadable(f"{where}, which is no file's name. Correct it, or use --external-refs ignore.") from None
         if not any(file.is_relative_to(folder) for folder in allowed):
             raise Unreadable(
                 f"{where}, outside of the document's folder and the current one. Run specsync in a folder that holds "

@@ -1,5 +1,7 @@
 """Logging: structured, one line an entry, on stderr. Libraries' own entries come in the same form."""
 
+import contextlib
+import json
 import logging
 import sys
 import time
@@ -30,7 +32,7 @@ def configure_logging(format_: str) -> None:
     ]
     structlog.configure(
         processors=[*steps, _event_first, renderer],
-        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -45,6 +47,16 @@ def configure_logging(format_: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Lines(structlog.WriteLogger):
+    """Lines on a stream. One that can't be written (full disk, a reader that is gone) fails nothing else."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 class Repetitions:
@@ -79,4 +91,7 @@ def _event_first(_: Any, __: str, entry: Any) -> Any:
 
 
 def _json(entry: Any, **_: Any) -> str:
-    return msgspec.json.encode(entry, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(entry, enc_hook=str).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as documents and file names may have one
+        return json.dumps(entry, default=str)

@@ -12,7 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from specsync.cli.terminal import HelpFormatter, RawHelpFormatter
+from specsync.cli.terminal import HelpFormatter, RawHelpFormatter, Unwritten, fail, with_open_streams
+
+_FAILED = 2
+_INTERRUPTED = 130  # as shells say it
 
 # command → (module, one line of help)
 COMMANDS = {
@@ -29,7 +32,8 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a command and exits with its code; 2 for a wrong call."""
+    """Runs a command and exits with its code; 2 for a wrong call, 130 where it was interrupted."""
+    with_open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in COMMANDS:
         _explain(arguments)
@@ -42,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     module.add_arguments(command_parser)
     options = command_parser.parse_args(arguments[1:])
     options.command = command
-    code = module.run(options)
+    code = _run(module, options)
     if argv is None and getattr(module, "ENDS_PROCESS", False):
         # Freeing a large document's objects one by one takes longer than some comparisons.
         with contextlib.suppress(OSError):  # what couldn't be written, the command has told of
@@ -50,6 +54,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stderr.flush()
         os._exit(code)
     raise SystemExit(code)
+
+
+def _run(module: Any, options: argparse.Namespace) -> int:
+    """The command's exit code. A 1 of Python's own would be a verdict of some commands: a defect of ours is a 2."""
+    try:
+        return int(module.run(options))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Unwritten as error:
+        return fail(options.command, str(error), _FAILED)
+    except Exception:
+        import traceback  # takes longer than some commands
+
+        traceback.print_exc()
+        return fail(options.command, "this is a defect of specsync: please report it, with the lines above.", _FAILED)
 
 
 def _imported(name: str) -> Any:

@@ -83,12 +83,7 @@ def text() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = generated.parser(MODULE, __doc__, default=Path("docs/metrics.md")).parse_args(arguments)
-    files = {options.path: text()}
-    if options.check:
-        return generated.report(generated.differences(files), MODULE)
-    generated.write(files)
-    return 0
+    return generated.main(MODULE, __doc__, Path("docs/metrics.md"), lambda path: {path: text()}, arguments)
 
 
 if __name__ == "__main__":

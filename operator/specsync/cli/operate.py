@@ -17,8 +17,9 @@ from specsync.alerting.pace import AlertSettings
 from specsync.blobs.location import StorePlan
 from specsync.cli.alertflags import add_alert_arguments, alert_settings
 from specsync.cli.blobstore import add_blob_arguments, operators_stores, store_plan
+from specsync.cli.flags import count, duration, port
 from specsync.cli.logs import configure_logging
-from specsync.cli.probes import Probes
+from specsync.cli.probes import Probes, ProbesError
 from specsync.controller.app import Controller, ControllerSettings
 from specsync.controller.health import Breaker
 from specsync.fetching.guard import Exceptions, Guard
@@ -29,7 +30,6 @@ from specsync.kube.connection import ConnectionError
 from specsync.kube.leases import LeaseTiming
 from specsync.kube.pod import own_namespace
 from specsync.kube.watch import Watcher
-from specsync.resources.duration import seconds
 from specsync.worker.app import Worker, WorkerSettings, new_worker_id
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-interval",
-        type=_duration,
+        type=duration,
         default=60.0,
         metavar="DURATION",
         help="raise shorter spec.interval to this (1m)",
@@ -63,25 +63,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for state, failures in (("degraded", 3), ("unhealthy", 5), ("paused", 10)):
         parser.add_argument(
             f"--{state}-after",
-            type=int,
+            type=count,
             default=failures,
             metavar="N",
             help=f"a Dependency is {state} after N failed syncs in a row, if its spec.health doesn't say (%(default)s)",
         )
     parser.add_argument(
-        "--heartbeat", type=_duration, default=5.0, metavar="DURATION", help="renew Leases so often (5s)"
+        "--heartbeat", type=duration, default=5.0, metavar="DURATION", help="renew Leases so often (5s)"
     )
     parser.add_argument(
         "--lease-duration",
-        type=_duration,
+        type=duration,
         default=15.0,
         metavar="DURATION",
         help="take over after no renewal for (15s)",
     )
-    parser.add_argument("--concurrency", type=int, default=10, metavar="N", help="jobs at a time in a worker (10)")
+    parser.add_argument("--concurrency", type=count, default=10, metavar="N", help="jobs at a time in a worker (10)")
     parser.add_argument(
         "--children",
-        type=int,
+        type=count,
         default=min(4, os.cpu_count() or 1),
         metavar="N",
         help="processes that parse (%(default)s)",
@@ -130,16 +130,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--contact", metavar="URL", help="whom vendors may ask about the requests: a link for the User-Agent"
     )
     parser.add_argument(
-        "--max-document-mib", type=int, default=64, metavar="MIB", help="refuse larger documents (64 MiB)"
+        "--max-document-mib", type=count, default=64, metavar="MIB", help="refuse larger documents (64 MiB)"
     )
     parser.add_argument(
-        "--child-memory-mib", type=int, default=2048, metavar="MIB", help="memory of a process that parses (2048 MiB)"
+        "--child-memory-mib", type=count, default=2048, metavar="MIB", help="memory of a process that parses (2048 MiB)"
     )
     add_blob_arguments(parser)
-    add_alert_arguments(parser, _duration)
+    add_alert_arguments(parser)
     parser.add_argument(
         "--probes-port",
-        type=int,
+        type=port,
         default=8081,
         metavar="PORT",
         help="serve /livez, /readyz and /metrics here; 0 for nowhere (8081)",
@@ -164,7 +164,7 @@ def run(options: argparse.Namespace, pause: Pause = lambda _: None) -> int:
         return 2
     try:
         uvloop.run(_operate(options, guard, breaker, plan, alerts, user_agent, pause))
-    except ConnectionError as error:
+    except (ConnectionError, ProbesError) as error:
         print(f"specsync: {error}", file=sys.stderr)
         return 2
     return 0
@@ -299,10 +299,3 @@ async def _run_until_stopped(
     await asyncio.gather(*watching, return_exceptions=True)
     for task in failed:
         task.result()
-
-
-def _duration(text: str) -> float:
-    length = seconds(text)
-    if length <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write for example 30s or 5m")
-    return length

@@ -5,6 +5,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import msgspec
+
 from specsync.blobs.store import BlobError, BlobStoreError
 from specsync.cli.terminal import fail
 from specsync.kube.client import ApiError, KubeClient, NotFound
@@ -44,6 +46,8 @@ def run_reading(options: argparse.Namespace, read: Callable[[KubeClient, str], A
         return fail(command, f"{error}. Ask for another sync that looks at it, and stores the latest anew: {_VERIFY}")
     except ApiError as error:
         return fail(command, _api_error(error))
+    except msgspec.DecodeError as error:
+        return fail(command, f"what is there isn't as this version writes it ({error}). Use the operator's version.")
 
 
 async def _connected(
@@ -91,6 +95,8 @@ async def _latest(
 
 async def _get(client: KubeClient, kind: type[R], namespace: str, name: str) -> R:
     definition = kind.definition
+    if not name:
+        raise NothingYet(f"a name is missing; list what is there with: kubectl get {definition.short_name}")
     try:
         return await client.get(kind, namespace, name)
     except NotFound as error:

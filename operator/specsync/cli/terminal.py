@@ -6,6 +6,10 @@ import sys
 from typing import Any
 
 
+class Unwritten(Exception):
+    """What a command found can't be written; the text says why."""
+
+
 class HelpFormatter(argparse.HelpFormatter):
     """Help as wide as the terminal. The base class imports `shutil` to find that out, at the start of each command."""
 
@@ -45,16 +49,33 @@ def _columns(otherwise: int = 100) -> int:
         return otherwise
 
 
+def with_open_streams() -> None:
+    """Standard streams that the caller has closed (`<&-`, some cron jobs) are empty ones then, not None."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 -- for the life of the process
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
 def write(output: bytes) -> None:
-    """Writes all of it to standard output; a reader that has seen enough (`| head`) is fine."""
+    """Writes all of it to standard output; a reader that has seen enough (`| head`) is fine. Raises ``Unwritten``."""
     try:
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        # What is left in the buffer would be tried again at the end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise Unwritten(f"standard output can't be written to: {error.strerror or error}.") from None
 
 
 def fail(command: str, reason: str, code: int = 1) -> int:
     """Says in one line why a command can't do what was asked, and returns the exit code."""
-    print(f"specsync {command}: {' '.join(reason.split())}", file=sys.stderr)
+    line = " ".join(reason.split()).encode("utf-8", "replace").decode()
+    if not line.isprintable():  # it quotes a document, which may hold escape sequences
+        from specsync.diffing.plain import plain
+
+        line = plain(line)
+    print(f"specsync {command}: {line}", file=sys.stderr)
     return code

@@ -1,6 +1,6 @@
 """What the leader writes to jobs: creation, admission, retry, and the end of a job that nobody holds.
 
-Each patch tests the uid and the phase that it was decided on, so that a claim in between wins.
+Each write is of the job as it was seen (a PUT with its resourceVersion), so that a claim in between wins.
 """
 
 from typing import Any
@@ -46,7 +46,10 @@ async def admit(client: KubeClient, dependency: Dependency, job: SyncJob) -> Syn
     meta = job.metadata
     if not any(o.uid == owner.uid for o in meta.owner_references):
         owners = [to_wire(o) for o in (*meta.owner_references, owner)]
-        patch = [_uid(job), {"op": "add", "path": "/metadata/ownerReferences", "value": owners}]
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+            {"op": "add", "path": "/metadata/ownerReferences", "value": owners},
+        ]
         try:
             job = await client.patch(SyncJob, meta.namespace, meta.name, patch)
         except (NotFound, Invalid):
@@ -82,17 +85,7 @@ async def end(client: KubeClient, job: SyncJob, phase: Phase, reason: Reason, me
 async def _write(client: KubeClient, job: SyncJob, status: SyncJobStatus) -> SyncJob | None:
     if job.status.phase not in (*FINISHED_PHASES, "Pending"):
         return None  # a worker holds it
-    patch: list[dict[str, Any]] = [
-        _uid(job),
-        {"op": "test", "path": "/status/phase", "value": job.status.phase},
-        {"op": "test", "path": "/status/claim", "value": to_wire(job.status.claim)},
-        {"op": "add", "path": "/status", "value": to_wire(status)},
-    ]
     try:
-        return await client.patch(SyncJob, job.metadata.namespace, job.metadata.name, patch, subresource="status")
-    except (NotFound, Invalid):
+        return await client.update_status(replace(job, status=status))
+    except (NotFound, Conflict):
         return None
-
-
-def _uid(job: SyncJob) -> dict[str, Any]:
-    return {"op": "test", "path": "/metadata/uid", "value": job.metadata.uid}

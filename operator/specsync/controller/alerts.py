@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Annotated, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, ClassVar
 
 import structlog
 from msgspec import Meta
@@ -23,7 +23,7 @@ from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFou
 from specsync.kube.loops import long_lived
 from specsync.kube.store import Key, Store
 from specsync.kube.watch import Watched
-from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, Dependency, SyncJob
+from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, Dependency, SyncJob, clock
 from specsync.resources.alertdelivery import FINISHED_DELIVERY_PHASES, AlertDeliveryStatus
 from specsync.resources.dependency import DependencyStatus
 from specsync.resources.meta import Definition, FrozenStruct, ObjectMeta, now, to_wire
@@ -36,6 +36,8 @@ _PRUNED_AT_ONCE = 100
 _KEPT_PER_CHANNEL = 500  # finished deliveries
 _AFTER_ERROR = 2.0
 _BAD = ("unhealthy", "paused")
+
+Keys = dict[Key, None]  # a set that keeps its order
 
 
 class MessageHead(FrozenStruct, frozen=True, kw_only=True):
@@ -87,8 +89,8 @@ class AlertKeeper:
         self._preferences: Store[AlertPreference] = Store(AlertPreference)
         self._deliveries: Store[DeliveryHead] = Store(DeliveryHead, owner=lambda d: d.spec.change_set)
         self.watched = [Watched(self._channels), Watched(self._preferences), Watched(self._deliveries)]
-        self._retries: set[Key] = set()
-        self._known: set[Key] = set()  # change sets that somebody has acknowledged or resolved, to be looked at
+        self._retries: Keys = {}  # deliveries of which a retry was asked for
+        self._known: Keys = {}  # change sets that somebody has acknowledged or resolved, to be looked at
         self._wake = asyncio.Event()
         self._deliveries.on_change.append(self._on_delivery)
         change_sets.on_change.append(self._on_change_set)
@@ -131,38 +133,40 @@ class AlertKeeper:
             self._on_change_set(change_set)
         with long_lived("alerts") as loop:
             while True:
-                loop.advance(_PRUNE_EVERY)
-                try:
-                    await self._handle()
-                except ApiError as error:
-                    log.warning("alerts not kept, trying again", error=str(error))
-                    self._wake.set()
+                self._wake.clear()
+                loop.advance()
+                if not await self._handle():
                     await asyncio.sleep(_AFTER_ERROR)
+                    continue
+                loop.advance(_PRUNE_EVERY)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(_PRUNE_EVERY, self._keep_finished.total_seconds())):
                         await self._wake.wait()
-                self._wake.clear()
 
-    async def _handle(self) -> None:
-        while self._retries:
-            key = next(iter(self._retries))
-            await self._retry(*key)
-            self._retries.discard(key)
-        while self._known:
-            key = next(iter(self._known))
-            await self._end_incidents(*key)
-            self._known.discard(key)
-        await self._prune()
+    async def _handle(self) -> bool:
+        """Does what there is to do; whether nothing of it is left. What fails keeps nothing else from being done."""
+        retried = await _succeeds(_serve(self._retries, self._retry))
+        ended = await _succeeds(_serve(self._known, self._end_incidents))
+        return await _succeeds(self._prune()) and retried and ended
 
     def _on_delivery(self, delivery: DeliveryHead) -> None:
-        if delivery.retry:
-            self._retries.add((delivery.metadata.namespace, delivery.metadata.name))
-            self._wake.set()
+        self._note(self._retries, self._deliveries, delivery, bool(delivery.retry))
+        change_set = self._change_sets.get(delivery.metadata.namespace, delivery.spec.change_set)
+        if change_set is not None and delivery.spec.message.kind == "Change":
+            self._on_change_set(change_set)  # somebody may have been quicker to acknowledge it than its job to tell it
 
     def _on_change_set(self, change_set: ChangeSetHead) -> None:
-        if change_set.spec.acknowledged is not None or change_set.spec.resolved is not None:
-            self._known.add((change_set.metadata.namespace, change_set.metadata.name))
+        known = change_set.spec.acknowledged is not None or change_set.spec.resolved is not None
+        self._note(self._known, self._change_sets, change_set, known)
+
+    def _note(self, keys: Keys, store: Store[Any], changed: DeliveryHead | ChangeSetHead, wanted: bool) -> None:
+        """Whether an object is to be looked at. A standby notes it too, and forgets what is gone."""
+        key = (changed.metadata.namespace, changed.metadata.name)
+        if wanted and store.get(*key) is not None:
+            keys[key] = None
             self._wake.set()
+        else:
+            keys.pop(key, None)
 
     async def _retry(self, namespace: str, name: str) -> None:
         """Lets a delivery go out once more, whatever became of it; one that waits needn't wait longer."""
@@ -237,7 +241,7 @@ class AlertKeeper:
         for head in self._deliveries:
             if head.finished and not head.retry:
                 by_channel[head.metadata.namespace, head.spec.channel].append(head)
-        oldest = now() - self._keep_finished
+        oldest = clock.earlier(now()) - self._keep_finished
         gone: list[DeliveryHead] = []
         for heads in by_channel.values():
             heads.sort(key=_ended, reverse=True)
@@ -248,6 +252,30 @@ class AlertKeeper:
             meta = head.metadata
             await self._client.delete(DeliveryHead, meta.namespace, meta.name, meta.uid)
             self._deliveries.bury(head)
+
+
+async def _serve(keys: Keys, act: Callable[[str, str], Awaitable[None]]) -> None:
+    """One key after the other. One that fails ends it, and goes behind the others: it keeps them waiting only once."""
+    while keys:
+        key = next(iter(keys))
+        del keys[key]  # before its turn: what changes meanwhile adds it again
+        try:
+            await act(*key)
+        except Exception:
+            keys[key] = None
+            raise
+
+
+async def _succeeds(work: Awaitable[None]) -> bool:
+    try:
+        await work
+    except ApiError as error:
+        log.warning("alerts not kept, trying again", error=str(error))
+    except Exception:
+        log.exception("alerts not kept for an unexpected reason, trying again")
+    else:
+        return True
+    return False
 
 
 def _ended(head: DeliveryHead) -> dt.datetime:

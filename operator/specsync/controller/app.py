@@ -31,6 +31,10 @@ log = structlog.get_logger()
 
 LEADER_LEASE = "specsync-leader"
 
+# Seconds until a Dependency is looked at again, though it is due much later: the loop's clock, by which it waits,
+# stands still while the machine sleeps, and a clock that is set moves what is due.
+_LONGEST_WAIT = 300.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerSettings:
@@ -147,7 +151,7 @@ class Controller:
                 wait = await self._reconciler.reconcile(*key)
             self._queue.succeeded(key)
             if wait is not None:
-                self._queue.add_after(key, wait)
+                self._queue.add_after(key, min(wait, _LONGEST_WAIT))
         except Outdated:
             metrics.RECONCILES_OUTDATED.inc()
             self._queue.add_backing_off(key)

@@ -10,6 +10,7 @@ https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
 """
 
 import datetime as dt
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -57,6 +58,11 @@ def summarise(
     return merge(status.conditions, found)
 
 
+def recorded_reason(reason: str) -> Reason:
+    """The reason that an object bears. One of another version of the operator, with another list, is told as it is."""
+    return cast(Reason, reason)
+
+
 def _retrying(job: SyncJob | None) -> SyncError | None:
     """The failure of the last attempt of a job that waits for its next one, with when that is."""
     if job is None or job.status.phase != "Pending" or job.status.error is None or job.status.retry_at is None:
@@ -69,14 +75,14 @@ def _ready(dependency: Dependency, status: DependencyStatus, retrying: SyncError
     generation = dependency.metadata.generation
     last = status.last_sync
     if last is None and retrying is not None:
-        return condition("Ready", False, Reason(retrying.reason), retrying.message, at, generation)
+        return condition("Ready", False, recorded_reason(retrying.reason), retrying.message, at, generation)
     if last is None:
         if dependency.spec.suspend:
             text = "suspended before the first sync; ask for one, or set spec.suspend to false"
             return condition("Ready", "Unknown", Reason.SUSPENDED, text, at, generation)
         return condition("Ready", "Unknown", Reason.PENDING, "the first sync has not ended yet", at, generation)
     if last.error is not None:
-        return condition("Ready", False, Reason(last.error.reason), last.error.message, at, generation)
+        return condition("Ready", False, recorded_reason(last.error.reason), last.error.message, at, generation)
     if last.phase == "Cancelled":
         return condition("Ready", "Unknown", Reason.CANCELLED, f"SyncJob {last.job} was cancelled", at, generation)
     current = status.current
@@ -112,7 +118,7 @@ def of_the_document(dependency: Dependency, job: SyncJob, at: dt.datetime) -> li
     if job.status.phase == "Succeeded":
         conditions = [each for each in conditions if each.type != "ContentDamaged"]
     elif damage is not None:
-        reason = Reason(damage.reason)
+        reason = recorded_reason(damage.reason)
         conditions = _with(conditions, condition("ContentDamaged", True, reason, damage.message, at, generation))
     return conditions
 

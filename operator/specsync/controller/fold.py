@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from specsync.controller import health
-from specsync.controller.conditions import of_the_document
+from specsync.controller.conditions import of_the_document, recorded_reason
 from specsync.controller.due import next_due, scheduled_job_name
 from specsync.resources import Dependency, SyncJob
 from specsync.resources.conditions import find
@@ -100,7 +100,7 @@ def announcements(dependency: Dependency, after: DependencyStatus, job: SyncJob)
     damage = job.status.damage
     if damage is not None and (job.status.phase == "Succeeded" or find(before.conditions, "ContentDamaged") is None):
         text = f"{damage.message}; {_after_damage(job.status)}"
-        found.append(Announcement("Warning", Reason(damage.reason), text))
+        found.append(Announcement("Warning", recorded_reason(damage.reason), text))
     if before.health.state != after.health.state:
         found.append(_health_change(after.health.state, after.health.consecutive_failures, name))
     elif job.status.phase == "Succeeded" and before.health.consecutive_failures:
@@ -152,14 +152,17 @@ def _with_findings(status: DependencyStatus, found: SyncJobStatus) -> Dependency
     diff = next((r.diff for r in found.stages if r.diff is not None), None)
     persist = next((r.persist for r in found.stages if r.persist is not None), None)
     if fetch is not None:
-        known = status.source if fetch.not_modified else None
+        # A server that says nothing of an unchanged document has said it before.
+        says_nothing = fetch.not_modified and not (fetch.etag or fetch.last_modified)
+        validators = status.source if says_nothing and status.source else fetch
         status = replace(
             status,
             source=SourceState(
                 url_digest=fetch.source_digest,
                 raw_digest=fetch.raw_digest,
-                etag=fetch.etag or (known.etag if known else None),
-                last_modified=fetch.last_modified or (known.last_modified if known else None),
+                etag=validators.etag,
+                last_modified=validators.last_modified,
+                validators_of=validators.validators_of,
             ),
         )
     if snapshot is not None and normalized is not None and parse is not None:

@@ -12,7 +12,7 @@ from specsync.controller import retention
 from specsync.controller.retention import ChangeSetHead
 from specsync.kube.client import KubeClient, NotFound
 from specsync.kube.store import Store
-from specsync.resources import AlertDelivery, Dependency, SpecSnapshot, SyncJob
+from specsync.resources import AlertDelivery, Dependency, SpecSnapshot, SyncJob, clock
 
 M = TypeVar("M", ChangeSetHead, SpecSnapshot)
 
@@ -40,10 +40,10 @@ class Pruner:
         """`busy`: a job runs, or isn't in the status yet. The seconds until more may go. Raises ApiError."""
         if not busy:
             await self._prune_jobs(dependency, at)
-        await self._prune_change_sets(dependency, at)
+        await self._prune_change_sets(dependency, clock.earlier(at))
         if busy:
             return None  # the job's snapshot is not in the status yet; its end brings us back
-        await self._prune_snapshots(dependency, at)
+        await self._prune_snapshots(dependency, clock.earlier(at))
         waits = [retention.next_expiry(self._jobs_of(dependency.metadata.namespace, dependency.metadata.name), at)]
         if dependency.spec.history.max_age_days is not None:
             waits.append(_AGED_EVERY)
@@ -68,14 +68,45 @@ class Pruner:
         in_use = any(info is not None and info.snapshot == name for info in (status.current, status.baseline))
         if in_use or job.status.record("normalize") is None:
             return
-        if job.status.record("persist") is not None:
-            told = await self._client.list(AlertDelivery, job.metadata.namespace, fields=f"spec.changeSet={name}")
-            for delivery in told:
-                if delivery.status.phase == "Pending" and self._in_office():
-                    meta = delivery.metadata
-                    await self._client.delete(AlertDelivery, meta.namespace, meta.name, meta.uid)
-        await self._delete_made_by(job, self._change_sets)
+        persisted = next((record.persist for record in job.status.stages if record.persist is not None), None)
+        found = (persisted.change_set if persisted is not None else "") or name
+        if self._is_result(dependency, found):
+            if found == name:
+                return  # it refers to the snapshot
+        else:
+            if persisted is not None:
+                await self._withdraw(job.metadata.namespace, found)
+            await self._delete_made_by(job, self._change_sets)
         await self._delete_made_by(job, self._snapshots)
+
+    def _is_result(self, dependency: Dependency, change_set: str) -> bool:
+        """Whether a change set is a successful job's, that made it or has taken it over: the contract has moved on."""
+        known, current = self._change_sets.get(dependency.metadata.namespace, change_set), dependency.status.current
+        return known is not None and (current is None or known.spec.from_.snapshot != current.snapshot)
+
+    async def drop_overtaken(self, dependency: Dependency, kept: str) -> None:
+        """Deletes the change sets that begin where `kept` does, the one that a job has just found: it tells all of it.
+
+        Jobs that failed had written them, and the contract has changed again since. What people were told of stays, so
+        that it can be acknowledged, and its incidents end; what waits to be sent goes. Raises ApiError.
+        """
+        meta = dependency.metadata
+        for change_set in self._change_sets.owned_by(meta.namespace, meta.name):
+            name = change_set.metadata.name
+            if name == kept or self._is_result(dependency, name):
+                continue
+            if not await self._withdraw(meta.namespace, name) and self._in_office():
+                await self._client.delete(ChangeSetHead, meta.namespace, name, change_set.metadata.uid)
+                self._change_sets.bury(change_set)
+
+    async def _withdraw(self, namespace: str, change_set: str) -> bool:
+        """Deletes the deliveries of a change set that wait to be sent; whether there are others."""
+        told = await self._client.list(AlertDelivery, namespace, fields=f"spec.changeSet={change_set}")
+        for delivery in told:
+            if delivery.status.phase == "Pending" and self._in_office():
+                meta = delivery.metadata
+                await self._client.delete(AlertDelivery, meta.namespace, meta.name, meta.uid)
+        return any(delivery.status.phase != "Pending" for delivery in told)
 
     async def _delete_made_by(self, job: SyncJob, store: Store[M]) -> None:
         namespace, name = job.metadata.namespace, job.metadata.name

@@ -20,12 +20,12 @@ from specsync.controller.fold import announcements, fold
 from specsync.controller.health import Breaker
 from specsync.controller.prune import Pruner
 from specsync.controller.retention import ChangeSetHead
-from specsync.kube.client import Invalid, KubeClient, NotFound
+from specsync.kube.client import Conflict, KubeClient, NotFound
 from specsync.kube.events import EventRecorder
 from specsync.kube.store import Store
 from specsync.resources import Dependency, SpecSnapshot, SyncJob
 from specsync.resources.dependency import REQUESTED_AT, ActiveJob, DependencyStatus, Health
-from specsync.resources.meta import now, to_wire
+from specsync.resources.meta import now
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import RETRY_REQUESTED_AT, Phase
 
@@ -189,11 +189,12 @@ class Reconciler:
             active = ActiveJob(name=job.metadata.name, uid=job.metadata.uid)
             dependency = await self._write(dependency, replace(dependency.status, active_job=active))
             # What was fetched then may be older than what is known now: start over.
-            base, current = job.status.base, dependency.status.current
+            base, current, last = job.status.base, dependency.status.current, dependency.status.last_sync
             moved = (base.snapshot if base else None) != (current.snapshot if current else None)
-            if moved:
+            outdated = moved or (last is not None and last.phase == "Succeeded")
+            if outdated:
                 await self._pruner.undo(dependency, job)
-            self._keep(await admission.retry(self._client, job, request, from_start=moved))
+            self._keep(await admission.retry(self._client, job, request, from_start=outdated))
         return dependency
 
     async def _admit_next(self, dependency: Dependency) -> Dependency:
@@ -249,7 +250,7 @@ class Reconciler:
             return None  # its end brings us back
         due = dependency.status.next_sync_time
         if due is not None and self._schedules(dependency):
-            waits.append(max(0.0, (due - at).total_seconds()))
+            waits.append(max(0.0, (due - at).total_seconds(), self._catch_up.wait(dependency, due)))
         return min((wait for wait in waits if wait is not None), default=None)
 
     # What the steps are made of
@@ -304,6 +305,9 @@ class Reconciler:
     async def _fold(self, dependency: Dependency, job: SyncJob) -> Dependency:
         if job.status.phase == "Cancelled":
             await self._pruner.undo(dependency, job)
+        found = next((r.persist.change_set for r in job.status.stages if r.persist is not None), "")
+        if job.status.phase == "Succeeded" and found:
+            await self._pruner.drop_overtaken(dependency, found)
         status = fold(dependency, job, self._min_interval, now(), self._breaker)
         if status.next_sync_time is not None:
             status = replace(status, next_sync_time=self._unused(dependency, status.next_sync_time))
@@ -347,28 +351,21 @@ class Reconciler:
         status = replace(status, conditions=conditions)
         if status == dependency.status:
             return dependency
-        meta = dependency.metadata
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": meta.uid},
-            {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
-            {"op": "add", "path": "/status", "value": to_wire(status)},
-        ]
         try:
-            written = await self._client.patch(Dependency, meta.namespace, meta.name, patch, subresource="status")
-        except (Invalid, NotFound) as error:
-            await self._refresh(dependency, error)
+            written = await self._client.update_status(replace(dependency, status=status))
+        except (Conflict, NotFound) as error:
+            await self._refresh(dependency)
             raise Outdated from error
         self._dependencies.put(written, tell=False)  # the steps that follow go on with it
         return written
 
-    async def _refresh(self, dependency: Dependency, error: Exception) -> None:
+    async def _refresh(self, dependency: Dependency) -> None:
         try:
             current = await self._client.get(Dependency, dependency.metadata.namespace, dependency.metadata.name)
         except NotFound:
             self._dependencies.bury(dependency)
-            return
-        if not self._dependencies.put(current) and isinstance(error, Invalid):
-            raise error  # not the test failed: the schema refuses what we write
+        else:
+            self._dependencies.put(current)
 
 
 def _retry_pending(dependency: Dependency, job: SyncJob) -> bool:

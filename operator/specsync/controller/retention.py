@@ -92,9 +92,14 @@ def surplus_snapshots(
     needed = {info.snapshot for info in (status.current, status.baseline) if info is not None}
     for change_set in kept:
         needed |= {change_set.spec.from_.snapshot, change_set.spec.to.snapshot}
-    # The latest change set may not be known here yet: it refers to the current snapshot and to the one before.
-    current = status.current.snapshot if status.current else None
-    needed |= {s.spec.previous for s in snapshots if s.metadata.name == current and s.spec.previous is not None}
+    # The latest change set may not be known here yet: it refers to the current snapshot and to the one before. Where
+    # not even the current one is known, which that is can't be told: all wait for the next sync.
+    if status.current is not None:
+        current = next((s for s in snapshots if s.metadata.name == status.current.snapshot), None)
+        if current is None:
+            return []
+        if current.spec.previous is not None:
+            needed.add(current.spec.previous)
     return surplus(snapshots, history.snapshots, max_age(history), at, needed)
 
 

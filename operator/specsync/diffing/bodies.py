@@ -7,11 +7,12 @@ from __future__ import annotations
 import msgspec
 
 from specsync.diffing.components import follow, same
-from specsync.diffing.media_types import contains, parsed
+from specsync.diffing.media_types import Name, contains, paired, parsed
 from specsync.diffing.serialization import compare_encodings, compare_links
 from specsync.diffing.session import Root, Session, Target
 from specsync.diffing.wording import Place
 from specsync.openapi.model import Header, MediaType, Parameter, RequestBody, Response
+from specsync.openapi.references import is_external
 from specsync.openapi.tolerant import escaped
 
 Content = dict[str, MediaType]
@@ -34,6 +35,8 @@ def compare_request_body(session: Session, target: Target, old: RequestBody | No
     before, old_place = follow(session.old, old, places[0])
     after, new_place = follow(session.new, new, places[1])
     if before is None or after is None:
+        if _refers_elsewhere(old.ref, new.ref):
+            session.report(target, "reference-changed", old_place, new_place, place=_REQUEST)
         return
     if before.required is not after.required:
         session.report(
@@ -56,6 +59,11 @@ def compare_request_body(session: Session, target: Target, old: RequestBody | No
     )
 
 
+def _refers_elsewhere(old: str | None, new: str | None) -> bool:
+    """Whether a reference into another document came, went, or changed; of one that dangles nothing can be said."""
+    return old != new and any(reference is not None and is_external(reference) for reference in (old, new))
+
+
 def compare_responses(session: Session, target: Target, old: dict[str, Response], new: dict[str, Response]) -> None:
     if session.unchanged(old, new):
         return
@@ -68,10 +76,31 @@ def compare_responses(session: Session, target: Target, old: dict[str, Response]
             after, new_place = follow(session.new, new[status], f"{target.new_pointer}/responses/{escaped(status)}")
             if before is not None and after is not None:
                 _compare_response(session, target, status, before, after, (old_place, new_place))
+            elif _refers_elsewhere(response.ref, new[status].ref):
+                about = Place(scope="response-body", status=status)
+                session.report(target, "reference-changed", old_place, new_place, place=about)
     for status, response in new.items():
         if status not in old:
-            place = f"{target.new_pointer}/responses/{escaped(status)}"
-            _report_status(session, target, status, "added", None, follow(session.new, response, place)[1])
+            after, place = follow(session.new, response, f"{target.new_pointer}/responses/{escaped(status)}")
+            _report_status(session, target, status, "added", None, place)
+            covering = _covering(old, status)
+            if covering is not None and after is not None and not same(session, old[covering], response):
+                before, old_place = follow(session.old, old[covering], f"{target.old_pointer}/responses/{covering}")
+                if before is not None:
+                    _compare_response(session, target, status, before, after, (old_place, place))
+
+
+def _covering(responses: dict[str, Response], status: str) -> str | None:
+    """Which of the older responses told of a status that has one of its own from now on: that of its range; or, where
+    none told of success, the default, which was no error then.
+    """
+    if not status.isdigit():
+        return None
+    wide = f"{status[0]}XX"
+    if wide in responses:
+        return wide
+    is_success = status[0] == "2" and "default" in responses and not any(key[:1] == "2" for key in responses)
+    return "default" if is_success else None
 
 
 def _report_status(
@@ -187,19 +216,8 @@ def compare_content(
     *,
     request: bool,
 ) -> None:
-    """Media types and their schemas. A media type whose name became wider or narrower is still the same one."""
-    pairs = [(name, name) for name in sorted(old) if name in new]
-    removed = [name for name in sorted(old) if name not in new]
-    added = []
-    for name in sorted(new):
-        if name in old:
-            continue
-        match = next((gone for gone in removed if contains(name, gone) or contains(gone, name)), None)
-        if match is None:
-            added.append(name)
-        else:
-            removed.remove(match)
-            pairs.append((match, name))
+    """Media types and their schemas."""
+    pairs, removed, added = paired(old, new, request=request)
     owner = Place(scope="request-body" if request else "response", status=place.status, called=place.called)
     if place.parameter or place.header:
         owner = place
@@ -212,7 +230,7 @@ def compare_content(
     roots: set[tuple[int, bool]] = set()
     for before, after in pairs:
         pointers = (f"{places[0]}/content/{escaped(before)}", f"{places[1]}/content/{escaped(after)}")
-        if before != after and not request:
+        if before != after:
             _report_name(session, target, before, after, pointers, owner)
         left, old_pointer = follow(session.old, old[before], pointers[0])
         right, new_pointer = follow(session.new, new[after], pointers[1])
@@ -225,12 +243,22 @@ def compare_content(
 def _report_name(
     session: Session, target: Target, before: str, after: str, pointers: tuple[str, str], place: Place
 ) -> None:
+    left, right = parsed(before), parsed(after)
+    if place.scope == "request-body":
+        left, right = _without_charset(left), _without_charset(right)
+    if left == right:
+        return
     aspect = "media-type-name-generalized"
-    if parsed(before)[3] != parsed(after)[3]:
+    if left[3] != right[3]:
         aspect = "media-type-name-changed"
     elif contains(before, after):
         aspect = "media-type-name-specialized"
     session.report(target, aspect, *pointers, before, after, place=place)
+
+
+def _without_charset(name: Name) -> Name:
+    """Who takes requests reads the charset that they have, or the usual one."""
+    return *name[:3], tuple(part for part in name[3] if not part.startswith("charset="))
 
 
 def _compare_media_type(
@@ -267,6 +295,8 @@ def _in_media_type(place: Place, name: str, strong: bool) -> Place:
 
 
 def is_strong(media_type: str) -> bool:
-    """Whether a media type tells ``1`` from ``"1"``: JSON, YAML and binary forms do, web forms and plain text don't."""
-    name = media_type.partition(";")[0].strip().lower()
-    return name.rpartition("/")[2].rpartition("+")[2].removeprefix("x-") in _STRONG
+    """Whether a media type tells ``1`` from ``"1"``: JSON, YAML and binary forms do, web forms and plain text don't;
+    a range does if JSON is one of it.
+    """
+    _, subtype, suffix, _ = parsed(media_type)
+    return (suffix or subtype).removeprefix("x-") in _STRONG or contains(media_type, "application/json")

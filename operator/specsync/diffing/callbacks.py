@@ -52,7 +52,8 @@ def _calls(callback: Callback, pointer: str) -> _Calls:
     """What a callback calls, by expression and method."""
     reference = callback.get("$ref")
     if isinstance(reference, str):
-        pointer = f"/components/callbacks/{escaped(component_name(reference, 'callbacks'))}"
+        name = component_name(reference, "callbacks")
+        pointer = name[1:] if name.startswith("#/") else f"/components/callbacks/{escaped(name)}"
     return {
         (expression, method): Side(operation, _method_pointer(pointer, expression, method), item.parameters)
         for expression, item in callback.items()

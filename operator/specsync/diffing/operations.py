@@ -5,6 +5,8 @@ of parameters.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 from specsync.diffing.bodies import compare_request_body, compare_responses
 from specsync.diffing.callbacks import compare_callbacks
@@ -33,35 +35,48 @@ def shape(path: str) -> str:
 
 
 def compare_operations(session: Session) -> None:
-    old, new = _by_key(session.old), _by_key(session.new)
+    old, new = (Counter((shape(o.path), o.method) for o in side.operations) for side in (session.old, session.new))
+    session.crowded = {key for shapes in (old, new) for key, count in shapes.items() if count > 1}
     new_paths = {path for path, _ in new}
-    for key, before in old.items():
-        after = new.get(key)
-        if after is None:
-            _removed(session, before, path_is_gone=key[0] not in new_paths)
-        elif before.digest != after.digest or before.path != after.path:
-            _changed(session, before, after)
-    for key, after in new.items():
-        if key not in old:
+    for before, after in pairs(session.old, session.new):
+        if before is not None and after is not None:
+            if before.digest != after.digest or before.path != after.path:
+                _changed(session, before, after)
+        elif before is not None:
+            _removed(session, before, path_is_gone=shape(before.path) not in new_paths)
+        elif after is not None:
             target = _target(session, after, after, session.new.operation(after))
             session.report(target, "endpoint-added", None, target.new_pointer)
 
 
-def _by_key(document: CanonicalDocument) -> dict[tuple[str, str], OperationSummary]:
-    """The operations by the shape of their path, and method. Where two paths have one shape, by the path itself."""
-    found: dict[tuple[str, str], OperationSummary] = {}
-    for operation in document.operations:
-        key = (shape(operation.path), operation.method)
-        if key in found and found[key].path != operation.path:
-            key = (operation.path, operation.method)
-        found[key] = operation
-    return found
+Pair = tuple[OperationSummary | None, OperationSummary | None]
+
+
+def pairs(old: CanonicalDocument, new: CanonicalDocument) -> Iterator[Pair]:
+    """Which operation became which: by its path, else by the shape of that. None: it isn't there."""
+    after = {(operation.path, operation.method): operation for operation in new.operations}
+    rest = []
+    for operation in old.operations:
+        same = after.pop((operation.path, operation.method), None)
+        if same is not None:
+            yield operation, same
+        else:
+            rest.append(operation)
+    by_shape: dict[tuple[str, str], list[OperationSummary]] = {}
+    for operation in after.values():
+        by_shape.setdefault((shape(operation.path), operation.method), []).append(operation)
+    for operation in rest:
+        alike = by_shape.get((shape(operation.path), operation.method))
+        yield operation, alike.pop(0) if alike else None
+    for alike in by_shape.values():
+        yield from ((None, operation) for operation in alike)
 
 
 def _target(session: Session, old: OperationSummary, new: OperationSummary, operation: Operation) -> Target:
+    key = (shape(new.path), new.method)
     return Target(
         ref=OperationRef(new.method, new.path),
-        key=f"{new.method} {shape(new.path)}",
+        key=f"{new.method} {new.path if key in session.crowded else key[0]}",
         domain=new.domain,
         old_pointer=f"/paths/{escaped(old.path)}/{old.method.lower()}",
         new_pointer=f"/paths/{escaped(new.path)}/{new.method.lower()}",

@@ -7,6 +7,7 @@ from typing import Any
 from specsync.diffing.comparison import Severity
 from specsync.diffing.components import follow
 from specsync.diffing.session import Session, Target
+from specsync.openapi.canonical import CanonicalDocument
 from specsync.openapi.model import Security, SecurityScheme
 from specsync.openapi.tolerant import escaped
 
@@ -45,9 +46,10 @@ def compare_requirements(
         if id(alternative) not in paired and (alternative or target is None):
             severity = "breaking" if closes and not old else None
             session.report(target, f"{prefix}added", *pointers, None, named(alternative), severity=severity)
+    stay = [alternative for alternative in old or [] if _is_taken(session, alternative, new or [])]
     for alternative in before:
         if id(alternative) not in paired and (alternative or target is None or closes):
-            severity = None if is_open else "risky" if alternative else "breaking"
+            severity = None if is_open or alternative in stay else "risky" if alternative and stay else "breaking"
             session.report(target, f"{prefix}removed", *pointers, named(alternative), None, severity=severity)
 
 
@@ -62,6 +64,23 @@ def _unmatched(old: Security, new: Security) -> tuple[list[_Alternative], list[_
         else:
             rest = [other for other in rest if other is not match]
     return before, rest
+
+
+def _is_taken(session: Session, alternative: _Alternative, new: Security) -> bool:
+    """Whether who does what an alternative of the older document asks for does all that one of the newer ones does."""
+    given = {_identity(session.old, scheme): set(scopes) for scheme, scopes in alternative.items()}
+    return any(
+        all(
+            _identity(session.new, scheme) in given and given[_identity(session.new, scheme)].issuperset(scopes)
+            for scheme, scopes in asked.items()
+        )
+        for asked in new
+    )
+
+
+def _identity(document: CanonicalDocument, scheme: str) -> str:
+    """What tells a scheme from others: its content, where that is known, as its name may change."""
+    return document.component_digest("securitySchemes", scheme) or scheme
 
 
 def _normal(alternative: _Alternative) -> dict[str, list[str]]:
@@ -95,13 +114,45 @@ def compare_schemes(session: Session) -> None:
 
 
 def _compare_scheme(session: Session, name: str, old: SecurityScheme, new: SecurityScheme, pointer: str) -> None:
+    level: Severity = "breaking" if _is_asked_for(session, name) else "safe"
+    aspect = "api-security-component-"
     if old.type != new.type:
         places = (f"{pointer}/type", f"{pointer}/type")
-        session.report(None, "api-security-component-type-changed", *places, old.type, new.type, name=name)
-    before, after = old.flows or {}, new.flows or {}
-    for flow in sorted(before.keys() & after.keys()):
-        if isinstance(before[flow], dict) and isinstance(after[flow], dict):
-            _compare_flow(session, name, before[flow], after[flow], f"{pointer}/flows/{flow}")
+        session.report(None, f"{aspect}type-changed", *places, old.type, new.type, name=name, severity=level)
+        return  # nothing else in it can be compared
+    for keyword, before, after, change, severity in (
+        ("scheme", (old.scheme or "").lower(), (new.scheme or "").lower(), "scheme-changed", level),
+        ("name", _key(old), _key(new), "key-changed", level),
+        ("openIdConnectUrl", old.open_id_connect_url, new.open_id_connect_url, "openid-url-changed", None),
+    ):
+        if before != after:
+            places = (f"{pointer}/{keyword}", f"{pointer}/{keyword}")
+            session.report(None, aspect + change, *places, before, after, name=name, severity=severity)
+    flows, new_flows = _flows(old), _flows(new)
+    for flow in sorted(flows.keys() - new_flows.keys()):
+        place = f"{pointer}/flows/{escaped(flow)}"
+        session.report(None, f"{aspect}oauth-flow-removed", place, None, flow, None, name=name, severity=level)
+    for flow in sorted(new_flows.keys() - flows.keys()):
+        session.report(
+            None, f"{aspect}oauth-flow-added", None, f"{pointer}/flows/{escaped(flow)}", None, flow, name=name
+        )
+    for flow in sorted(flows.keys() & new_flows.keys()):
+        _compare_flow(session, name, flows[flow], new_flows[flow], f"{pointer}/flows/{escaped(flow)}")
+
+
+def _is_asked_for(session: Session, name: str) -> bool:
+    """Whether anything in the older document asks for a scheme: else nobody has to follow its change."""
+    asked = (session.old.operation(summary).security for summary in session.old.operations)
+    return any(name in alternative for security in (session.old.security, *asked) for alternative in security or ())
+
+
+def _flows(scheme: SecurityScheme) -> dict[str, dict[str, Any]]:
+    return {name: flow for name, flow in (scheme.flows or {}).items() if isinstance(flow, dict) and name[:2] != "x-"}
+
+
+def _key(scheme: SecurityScheme) -> str:
+    """Where an API key goes."""
+    return f"{scheme.location} {scheme.name}" if scheme.type == "apiKey" else ""
 
 
 def _compare_flow(session: Session, name: str, old: dict[str, Any], new: dict[str, Any], pointer: str) -> None:

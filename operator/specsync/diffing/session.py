@@ -47,7 +47,9 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     ref: OperationRef | None
     """None for a webhook."""
     key: str
-    """Method and path without the names of its parameters: what stays the same when those are renamed."""
+    """Method and path, without the names of its parameters unless these tell it from another one: what stays the same
+    when they are renamed.
+    """
     domain: str
     old_pointer: str
     new_pointer: str
@@ -76,6 +78,8 @@ class Session:
         self.roots: list[Root] = []
         self.events: list[Event] = []
         self.causes = Causes()
+        self.crowded: set[tuple[str, str]] = set()
+        """Shapes of paths, with the method, of which a document has several operations (``operations.py``)."""
         self._seen: set[str] = set()
 
     def report(

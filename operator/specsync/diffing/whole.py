@@ -13,7 +13,8 @@ from specsync.openapi.model import Schema
 from specsync.openapi.references import component_name
 from specsync.openapi.tolerant import escaped
 
-_SEMVER = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_NUMBER = r"(0|[1-9]\d{0,17})"
+_SEMVER = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
 def compare_whole(session: Session) -> None:
@@ -61,17 +62,17 @@ def _says_nothing(session: Session, name: str) -> bool:
 
 def _aliases(session: Session, gone: set[str]) -> set[str]:
     """Those of ``gone`` that were another name of a schema that isn't gone."""
-    found = set()
+    others: dict[str, list[str]] = {}  # by what they are another name of
     for name in gone:
-        schema, seen = session.old.component("schemas", name), {name}
-        while isinstance(schema, Schema) and schema.ref is not None and not has_keywords(schema, "ref", *SIBLINGS):
-            target = component_name(schema.ref, "schemas")
-            if target not in gone:
-                found.add(name)
-            if target not in gone or target in seen:
-                break
-            seen.add(target)
-            schema = session.old.component("schemas", target)
+        schema = session.old.component("schemas", name)
+        if isinstance(schema, Schema) and schema.ref is not None and not has_keywords(schema, "ref", *SIBLINGS):
+            others.setdefault(component_name(schema.ref, "schemas"), []).append(name)
+    waiting = [target for target in others if target not in gone]
+    found: set[str] = set()
+    while waiting:
+        names = others.get(waiting.pop(), [])
+        found.update(names)
+        waiting.extend(names)
     return found
 
 

@@ -6,6 +6,7 @@ of URLs.
 """
 
 import asyncio
+import hashlib
 import logging
 import re
 from dataclasses import replace
@@ -22,7 +23,7 @@ from specsync.fetching.guard import Guard, Target
 from specsync.fetching.memory import Room
 from specsync.fetching.politeness import Politeness
 from specsync.fetching.redact import redact_url
-from specsync.fetching.request import MAX_KEPT_DATE, FetchRequest, FetchResult, kept_value
+from specsync.fetching.request import MAX_KEPT_DATE, Credentials, FetchRequest, FetchResult, kept_value
 from specsync.fetching.responses import Headers, status_error, total_timeout, transport_errors
 
 MAX_REDIRECTS = 5
@@ -96,7 +97,10 @@ class Fetcher:
     ) -> FetchResult | str:
         """One request and its answer: a result, or where a redirect leads to."""
         same_origin, same_host = target.origin == first.origin, target.host == first.host
-        headers = _request_headers(request, target, same_origin=same_origin)
+        # Where redirects lead to may change, and who asks; two documents may well have the same ETag or Last-Modified.
+        asked = None if target == first and not request.credentials.version else _digest(target, request.credentials)
+        conditions = request.conditions() if asked == request.validators_of else []
+        headers = _request_headers(request, target, same_origin=same_origin) + conditions
         url = httpcore.URL(
             scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
         )
@@ -106,7 +110,15 @@ class Fetcher:
                 self._pools.use(request.credentials, request.pin, same_origin=same_origin, same_host=same_host) as pool,
                 pool.stream(b"GET", url, headers=headers, extensions={"timeout": limits}) as response,
             ):
-                return await _read_answer(request, target, response, deadline, same_origin=same_origin)
+                answer = await _read_answer(
+                    request, target, response, deadline, same_origin=same_origin, conditional=bool(conditions)
+                )
+                return answer if isinstance(answer, str) else replace(answer, validators_of=asked)
+
+
+def _digest(target: Target, credentials: Credentials) -> str:
+    """What stands for a URL, and who asks, where neither its query nor a secret may stand."""
+    return "sha256:" + hashlib.sha256(f"{credentials.version} {target.url}".encode()).hexdigest()
 
 
 def _redirected(guard: Guard, target: Target, location: str) -> Target:
@@ -135,7 +147,7 @@ def _request_headers(request: FetchRequest, target: Target, *, same_origin: bool
         headers += own
     if not any(name.lower() == b"accept" for name, _ in headers):
         headers.append((b"Accept", _ACCEPT))
-    return headers + request.conditions()
+    return headers
 
 
 async def _read_answer(
@@ -145,6 +157,7 @@ async def _read_answer(
     deadline: asyncio.Timeout,
     *,
     same_origin: bool,
+    conditional: bool,
 ) -> FetchResult | str:
     headers = Headers(list(response.headers))
     status = response.status
@@ -152,7 +165,7 @@ async def _read_answer(
         location = headers.get("location")
         if location:
             return location
-    not_modified = status == 304 and bool(request.conditions())
+    not_modified = status == 304 and conditional
     if not not_modified and not (200 <= status < 300 and status != 206):
         raise status_error(status, headers, target)
     body, bytes_on_wire = (b"", 0) if not_modified else await _read_body(request, target, headers, response, deadline)
@@ -164,7 +177,7 @@ async def _read_answer(
         last_modified=kept_value(headers.get("last-modified"), MAX_KEPT_DATE)
         or (request.last_modified if not_modified else None),
         content_type=kept_value(headers.get("content-type")),
-        final_url=redact_url(target.url),
+        final_url=target.url.partition("?")[0],
         same_origin=same_origin,
         bytes_on_wire=bytes_on_wire,
         seconds_left=request.timeout,

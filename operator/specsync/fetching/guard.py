@@ -232,6 +232,14 @@ class Guard:
             self._judge_address(address, host, port)
         return addresses
 
+    async def addresses_by(self, host: str, port: int, end: float) -> list[Address]:
+        """As ``addresses``; DNSFailure too when the name isn't resolved by ``end``, a time of the event loop."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self.addresses(host, port)
+        except TimeoutError as error:
+            raise _dns_failure(host, error) from None
+
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to a judged address of ``host``, for protocols that aren't HTTP; past the proxy.
 
@@ -240,25 +248,19 @@ class Guard:
         name = _read_host(host if ":" in host else None, host)
         if name is None:
             raise _invalid(f"{host!r} is neither a plain name nor a plainly written address")
-        try:
-            async with asyncio.timeout(seconds):
-                for address in (await self.addresses(name, port))[:_MAX_ADDRESSES_TRIED]:
-                    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
-                    connection.setblocking(False)
-                    try:
-                        await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
-                    except OSError:
-                        connection.close()
-                    except BaseException:
-                        connection.close()
-                        raise
-                    else:
-                        return connection
-        except TimeoutError:
+        end = asyncio.get_running_loop().time() + seconds
+        tries = (await self.addresses_by(name, port, end))[:_MAX_ADDRESSES_TRIED]
+        error: OSError | None = None
+        for left, address in zip(range(len(tries), 0, -1), tries, strict=True):
+            try:
+                return await _connected(address, port, end, left)
+            except OSError as failed:
+                error = failed
+        if isinstance(error, TimeoutError):
             text = f"No connection to {name}:{port} within {seconds:g} seconds; it is tried again."
-            raise FetchError(FetchReason.TIMEOUT, text, retryable=True) from None
+            raise FetchError(FetchReason.TIMEOUT, text)
         text = f"No connection to {name}:{port}: check host and port, and whether the server runs."
-        raise FetchError(FetchReason.CONNECTION_FAILED, text, retryable=True)
+        raise FetchError(FetchReason.CONNECTION_FAILED, text)
 
     def goes_by_proxy(self, host: str, port: int, addresses: Iterable[Address]) -> bool:
         """Whether ``host`` is reached through the proxy. What an exception or a pin opens is near: it isn't.
@@ -311,6 +313,20 @@ class Guard:
         return _blocked(host, port, f"is asked for on port {port}, which is {usual},")
 
 
+async def _connected(address: Address, port: int, end: float, tries_left: int) -> socket.socket:
+    """A connection to ``address`` within its part of the time that is left until ``end``. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
+    connection.setblocking(False)
+    try:
+        async with asyncio.timeout(max(end - loop.time(), 0.0) / tries_left):
+            await loop.sock_connect(connection, (str(address), port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """The network under httpcore's connection pools: connects to judged addresses and nowhere else.
 
@@ -329,16 +345,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first address of ``host`` that answers, within ``timeout`` seconds in all."""
+        """Connects to the first address of ``host`` that answers, within ``timeout`` seconds in all.
+
+        A tunnel has so much for itself, for where there is a proxy, DNS may well not know the name and say nothing.
+        """
         clock = asyncio.get_running_loop().time
-        end = clock() + (60.0 if timeout is None else timeout)
-        try:
-            async with asyncio.timeout_at(end):
-                addresses = await self._addresses(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+        seconds = 60.0 if timeout is None else timeout
+        end = clock() + seconds
+        addresses = await self._addresses(host, port, end)
         if self._guard.proxy is not None and self._guard.goes_by_proxy(host, port, addresses):
-            return SmallBites(await self._guard.proxy.tunnel(self._network, host, port, max(end - clock(), 0.0)))
+            return SmallBites(await self._guard.proxy.tunnel(self._network, host, port, seconds))
         tries = addresses[:_MAX_ADDRESSES_TRIED]
         for left, address in zip(range(len(tries), 0, -1), tries, strict=True):
             try:
@@ -351,24 +367,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                     raise
         raise AssertionError("addresses() never gives an empty list")
 
-    async def _addresses(self, host: str, port: int) -> list[Address]:
+    async def _addresses(self, host: str, port: int, end: float) -> list[Address]:
         """The judged addresses; none where only the proxy's DNS may know the name."""
         try:
-            return await self._guard.addresses(host, port)
+            return await self._guard.addresses_by(host, port, end)
         except FetchError as error:
-            if self._guard.proxy is None or error.reason is not FetchReason.DNS_FAILURE:
-                raise
-            if not self._guard.goes_by_proxy(host, port, ()):
-                raise
-            return []
-
-    async def connect_unix_socket(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
-        """Refuses: no URL of ours leads to a socket file."""
-        raise FetchError(FetchReason.ADDRESS_BLOCKED, "Unix sockets are not fetched from: use an http or https URL.")
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits between httpcore's own retries, of which we ask for none."""
-        await asyncio.sleep(seconds)
+            if error.reason is FetchReason.DNS_FAILURE and self._guard.goes_by_proxy(host, port, ()):
+                return []
+            raise
 
 
 def _percent_encoded(found: re.Match[str]) -> str:
@@ -390,6 +396,6 @@ def _blocked(host: str, port: int, why: str, *, opens: bool = True) -> FetchErro
 
 
 def _dns_failure(host: str, error: Exception | None) -> FetchError:
-    temporary = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+    temporary = isinstance(error, TimeoutError) or getattr(error, "errno", None) == socket.EAI_AGAIN
     why = "could not be looked up just now (the name server gave no answer)" if temporary else "is not known to DNS"
     return FetchError(FetchReason.DNS_FAILURE, f"The host {host} {why}: check its spelling and the cluster's DNS.")

@@ -22,6 +22,8 @@ from specsync.fetching.responses import Headers, retry_after_seconds, transport_
 MAX_ANSWER = 64 * 1024
 """How many bytes of an answer are read; the rest is of no concern."""
 _CONNECT_SECONDS = 10.0
+_BODY_SECONDS = 5.0
+"""How long an answer's body is waited for, once its status is there."""
 _SHOWN = 200
 
 
@@ -72,8 +74,8 @@ class Poster:
         """Sends ``body`` within ``timeout`` seconds in all; any status is an answer. Raises PostError only."""
         sending = _Sending()
         try:
-            async with asyncio.timeout(timeout):
-                return await self._exchange(url, body, headers, credentials, user_agent, sending)
+            async with asyncio.timeout(timeout) as deadline:
+                return await self._exchange(url, body, headers, credentials, user_agent, sending, deadline)
         except TimeoutError:
             shown = redact_url(replace(self._guard.read_url(url), path="").url)
             text = f"{shown} did not answer within {timeout:g} seconds; it is tried again."
@@ -93,6 +95,7 @@ class Poster:
         credentials: Credentials,
         user_agent: str,
         sending: "_Sending",
+        deadline: asyncio.Timeout,
     ) -> Answer:
         target = self._guard.read_url(url)
         fields = [
@@ -114,7 +117,7 @@ class Poster:
                 ) as response,
             ):
                 status, answer_headers = response.status, Headers(list(response.headers))
-                answer = await _read(response)
+                answer = await _read(response, deadline)
         return Answer(status=status, headers=answer_headers, body=answer)
 
 
@@ -129,15 +132,22 @@ class _Sending:
             self.begun = True
 
 
-async def _read(response: httpcore.Response) -> bytes:
-    """The body's first bytes. A status without its whole body is an answer too: the server has judged already."""
+async def _read(response: httpcore.Response, deadline: asyncio.Timeout) -> bytes:
+    """The body's first bytes. A status without its whole body is an answer too: the server has judged already.
+
+    So the deadline is this function's from here on; an error by it would have the message sent once more.
+    """
     found = bytearray()
+    until = asyncio.get_running_loop().time() + _BODY_SECONDS
+    until = min(until, deadline.when() or until)
+    deadline.reschedule(None)
     try:
-        async for chunk in response.aiter_stream():
-            found += chunk
-            if len(found) >= MAX_ANSWER:
-                break
-    except (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException):
+        async with asyncio.timeout_at(until):
+            async for chunk in response.aiter_stream():
+                found += chunk
+                if len(found) >= MAX_ANSWER:
+                    break
+    except (httpcore.NetworkError, httpcore.RemoteProtocolError, TimeoutError):
         pass
     return bytes(found[:MAX_ANSWER])
 

@@ -29,7 +29,8 @@ class Credentials:
     """What Secrets hold for one origin. Texts may end in a newline, as Secrets' often do.
 
     ``ca_pem`` is the only trust for the URL's own host when given. ``client_cert_pem`` goes with ``client_key_pem``.
-    ``auth_from`` and ``tls_from`` are what error texts call the two Secrets.
+    ``auth_from`` and ``tls_from`` are what error texts call the two Secrets. ``version`` tells which state of them this
+    is: what was said to one client need not hold for another.
     """
 
     bearer_token: str | None = field(default=None, repr=False)
@@ -41,6 +42,7 @@ class Credentials:
     client_key_pem: bytes | None = field(default=None, repr=False)
     auth_from: str = "of secretRef"
     tls_from: str = "of certSecretRef"
+    version: str = field(default="", compare=False)
 
     def request_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers that show who asks. FetchError InvalidCredentials names the key that can't be used."""
@@ -101,7 +103,7 @@ ANONYMOUS = Credentials()
 class FetchRequest:
     """One document to fetch. ``timeout`` is seconds for everything, ``max_bytes`` counts after decompression.
 
-    ``etag`` and ``last_modified`` are those of the last result, as the server wrote them. ``pin`` is the address of the
+    ``etag``, ``last_modified`` and ``validators_of`` are those of the last result. ``pin`` is the address of the
     URL's own host where Kubernetes gave it: it is open to this request, to no other, and to no redirect elsewhere.
     ``share`` holds the body within what all jobs may keep in memory.
     """
@@ -111,6 +113,7 @@ class FetchRequest:
     max_bytes: int = 64 * 1024 * 1024
     etag: str | None = None
     last_modified: str | None = None
+    validators_of: str | None = None
     credentials: Credentials = ANONYMOUS
     user_agent: str = "specsync"
     pin: Pin | None = None
@@ -127,6 +130,8 @@ class FetchResult:
     """A document, or the word that it is still the last one (``not_modified``, with an empty body).
 
     ``etag`` and ``content_type`` are at most 512 characters, ``last_modified`` 64; longer ones are left out.
+    ``validators_of`` is the digest of the URL and the version of the credentials that etag and last_modified are of,
+    None where it is the request's URL, without credentials.
     ``bytes_on_wire`` counts the body as it was sent; ``final_url`` has no query and no user info, and ``same_origin``
     tells whether it has the scheme, host and port of the request's. ``seconds_left`` is what is left of the timeout.
     """
@@ -136,6 +141,7 @@ class FetchResult:
     status: int
     etag: str | None
     last_modified: str | None
+    validators_of: str | None = None
     content_type: str | None
     final_url: str
     same_origin: bool

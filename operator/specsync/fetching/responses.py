@@ -1,6 +1,7 @@
 """Answers and failures of a server, as what they mean for a fetch."""
 
 import math
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -43,7 +44,9 @@ def status_error(status: int, headers: Headers, target: Target) -> FetchError:
     """The error for an answer that is neither a document, nor a 304, nor a redirect."""
     url = redact_url(target.url)
     wait = retry_after_seconds(headers)
-    if status in (429, 503) or (status == 403 and wait is not None):  # GitHub limits with 403 and Retry-After
+    if status in (403, 429) and wait is None:
+        wait = _seconds_until_reset(headers)
+    if status in (429, 503) or (status == 403 and wait is not None):  # GitHub limits with 403
         if wait is None:
             wait = _REST_WHEN_UNAVAILABLE if status == 503 else _REST_WHEN_LIMITED
         what = "is too busy" if status == 503 else "limits how often it is asked"
@@ -86,6 +89,18 @@ def retry_after_seconds(headers: Headers) -> float | None:
         return None
     seconds = until - (time.time() if now is None else now)
     return float(math.ceil(min(max(seconds, 0.0), _MAX_RETRY_AFTER)))
+
+
+def _seconds_until_reset(headers: Headers) -> float | None:
+    """Seconds until GitHub's limit of requests an hour is lifted, at most a day; None where it isn't used up.
+
+    It comes without Retry-After, and with the time in seconds since 1970.
+    """
+    reset = headers.get("x-ratelimit-reset") or ""
+    if headers.get("x-ratelimit-remaining") != "0" or not re.fullmatch(r"[0-9]{1,12}", reset):
+        return None
+    now = _http_date(headers.get("date") or "")
+    return min(max(float(reset) - (time.time() if now is None else now), 1.0), _MAX_RETRY_AFTER)
 
 
 def _http_date(text: str) -> float | None:

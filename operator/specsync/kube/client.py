@@ -31,11 +31,12 @@ STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-Verb = Literal["get", "list", "create", "patch", "delete", "deletecollection"]
+Verb = Literal["get", "list", "create", "update", "patch", "delete", "deletecollection"]
 _METHODS: dict[Verb, str] = {
     "get": "GET",
     "list": "GET",
     "create": "POST",
+    "update": "PUT",
     "patch": "PATCH",
     "delete": "DELETE",
     "deletecollection": "DELETE",
@@ -47,6 +48,7 @@ _CONNECTIONS = 64  # at a time; what goes beyond waits
 # 429 is sent before anything is carried out, so each request may be sent again: so often, within its time.
 _ATTEMPTS = 4
 _SOON = 2.0  # seconds: an answer that took longer may be old (this process was frozen), and tells no time
+_COMPLAIN_EVERY = 60.0  # seconds, of a clock that differs
 # Answers that speak of the server, or of our rights, not of the one object that was asked for.
 _TROUBLE = frozenset({0, 401, 403, 429, 500, 502, 503, 504})
 
@@ -123,7 +125,7 @@ class KubeClient:
         self._field_manager = field_manager
         self._reads, self._writes, self._leases = Throttle("reads"), Throttle("writes"), Throttle("leases")
         self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
-        self._date, self._ahead = "", 0.0
+        self._date, self._ahead, self._complained = "", 0.0, -_COMPLAIN_EVERY
 
     @classmethod
     async def connect(
@@ -190,6 +192,30 @@ class KubeClient:
         body = await self._request("create", path_of(kind, namespace), msgspec.json.encode(obj), "application/json")
         return self._decode(kind, body)
 
+    async def update_status(self, obj: T) -> T:
+        """Replaces the status of an object as it was seen: a compare-and-swap on its resourceVersion.
+
+        A PUT, which costs the API server less than a patch. Raises Conflict where the object was changed since, or is
+        another one of that name, NotFound, Invalid, ApiError.
+        """
+        meta = obj.metadata  # type: ignore[attr-defined]
+        seen = {
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+        }
+        kind = type(obj)
+        # What is said of all but the status is ignored there, so nothing is.
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": kind.definition.kind,  # type: ignore[attr-defined]
+            "metadata": seen,
+            "status": obj.status,  # type: ignore[attr-defined]
+        }
+        path = path_of(kind, meta.namespace, meta.name, "status")
+        return self._decode(kind, await self._request("update", path, msgspec.json.encode(body), "application/json"))
+
     async def patch(
         self,
         kind: type[T],
@@ -248,13 +274,13 @@ class KubeClient:
     ) -> bytes:
         """One request, in its turn, and again where the server had no time for it. Raises ApiError."""
         query = dict(params or {})
-        if verb in ("create", "patch"):
+        if verb in ("create", "update", "patch"):
             query["fieldManager"] = self._field_manager
         headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
         lease = path.startswith(_LEASES)
-        throttle = self._leases if lease else self._reads if verb in _READS else self._writes
+        throttle = self._reads if verb in _READS else self._leases if lease else self._writes
         ends = time.monotonic() + REQUEST_TIMEOUT
         for attempt in range(1, _ATTEMPTS + 1):
             wait = 0.0 if lease else await throttle.turn(ends - time.monotonic() - 1.0)
@@ -262,6 +288,12 @@ class KubeClient:
                 raise ApiError(0, "NoAnswer", "the API server is in trouble and isn't asked now", retry_after=wait)
             try:
                 answer = await self._send(verb, path, query, body, headers, ends - time.monotonic())
+            except asyncio.CancelledError:
+                if lease:
+                    # Who renews has only the time that the Lease has: a server that needs longer is in trouble.
+                    metrics.requests(verb, 0).inc()
+                    throttle.failed("no answer from the API server in the time that a Lease has", None)
+                raise
             except ApiError as error:
                 if error.status not in _TROUBLE:
                     throttle.succeeded()
@@ -293,9 +325,9 @@ class KubeClient:
         metrics.requests(verb, response.status).inc()
         metrics.durations(verb).observe(took)
         sign_of_life()
-        self._read_clock(response.headers.get("Date", ""), took)
         if response.status >= 400:
             raise error_of(response.status, response.headers.get("Retry-After"), answer)
+        self._read_clock(response.headers.get("Date", ""), took)  # not an error's: who stands in between may say that
         return answer
 
     def _read_clock(self, date: str, took: float) -> None:
@@ -308,9 +340,10 @@ class KubeClient:
         except (ValueError, TypeError):  # none, or one without a zone: no API server's
             return
         metrics.CLOCK.set(ahead)
-        if abs(ahead - self._ahead) > _SOON:
+        # Not each time: API servers that differ among each other answer in turns.
+        if abs(ahead - self._ahead) > _SOON and time.monotonic() - self._complained > _COMPLAIN_EVERY:
             log.warning("clock differs from the API server's, whose time counts", seconds=round(ahead))
-            self._ahead = ahead
+            self._ahead, self._complained = ahead, time.monotonic()
 
 
 _LEASES = Lease.api[0] + "/"

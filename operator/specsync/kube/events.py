@@ -4,7 +4,7 @@ import hashlib
 
 import structlog
 
-from specsync.kube.client import Conflict, KubeClient, NotFound
+from specsync.kube.client import ApiError, Conflict, KubeClient
 from specsync.kube.core import Event, ObjectReference
 from specsync.resources.meta import API_VERSION, ObjectMeta, Resource, now
 from specsync.resources.reasons import Reason
@@ -26,7 +26,8 @@ class EventRecorder:
         """Writes one Event about an object and returns its name.
 
         `type_` is Normal or Warning. The same `occasion` (a job's uid, a change set's name, …) and reason
-        give the same name, so that a second writer finds the Event there already. Raises ApiError.
+        give the same name, so that a second writer finds the Event there already. One that is refused is left out.
+        Raises ApiError where nobody knows whether it was written.
         """
         meta = about.metadata
         stamp = now()
@@ -54,7 +55,9 @@ class EventRecorder:
             await self._client.create(event)
         except Conflict:
             pass
-        except NotFound:
-            # The namespace is gone or going: nobody is left to read it.
-            log.info("event not written, its namespace is gone", namespace=meta.namespace)
+        except ApiError as error:
+            if error.unknown:
+                raise
+            # Its namespace is gone or going, or a quota or a policy is against it: nothing is to wait for that.
+            log.warning("event refused", about=f"{meta.namespace}/{meta.name}", reason=str(reason), error=str(error))
         return event.metadata.name

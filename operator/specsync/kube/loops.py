@@ -25,6 +25,11 @@ class Loop:
         """It goes round; it may now rest for `pause` seconds besides."""
         self._until = time.monotonic() + pause + PATIENCE
 
+    def prolong(self, pause: float) -> None:
+        """Something was heard of it: it may rest as after `advance`, or as it has announced where that is longer."""
+        if self._until is not None:
+            self._until = max(self._until, time.monotonic() + pause + PATIENCE)
+
     def wait_for_work(self) -> None:
         """It has nothing to do: no time is too long, until it advances again."""
         self._until = None
@@ -57,7 +62,7 @@ def sign_of_life(pause: float = 0.0) -> None:
     task = asyncio.current_task()
     loop = _loops.get(task) if task is not None else None
     if loop is not None:
-        loop.advance(pause)
+        loop.prolong(pause)
 
 
 def standing_still() -> list[str]:

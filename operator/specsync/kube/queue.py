@@ -17,9 +17,8 @@ class WorkQueue(Generic[K]):
         self._waiting: asyncio.Queue[K] = asyncio.Queue()
         self._dirty: set[K] = set()  # to be worked on
         self._active: set[K] = set()  # being worked on
-        self._timers: dict[
-            K, tuple[float, asyncio.Handle]
-        ] = {}  # when, by the loop's clock, and what adds the key then
+        # When, by the loop's clock, and what adds the key then.
+        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}
         self._failures: dict[K, int] = {}
 
     def __len__(self) -> int:
@@ -45,7 +44,7 @@ class WorkQueue(Generic[K]):
         self._timers[key] = (due, loop.call_at(due, self._ripe, key))
 
     def add_backing_off(self, key: K) -> None:
-        """Adds a key whose work failed, later with each failure in a row: 0.2 s doubling to 60 s."""
+        """Adds a key whose work failed, later with each failure in a row: 0.4 s doubling to 60 s."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         self.add_after(key, min(60.0, 0.2 * 2 ** min(failures, 12)))
 

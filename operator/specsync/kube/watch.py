@@ -107,7 +107,7 @@ class _Stream:
         self._namespace = namespace
         self._decoder = msgspec.json.Decoder(watched.store.kind)
         self._version = ""  # the store is as of this one; empty where only a LIST can tell
-        self._refused = False  # whether the server didn't begin the watch that was asked for last
+        self._broken = False  # whether the last watch didn't begin, or didn't end as the server's do
         self._newest = 0  # the latest version that this server has told
         self._trouble = ""  # what was logged last
         self.kind: str = watched.store.kind.definition.plural
@@ -173,7 +173,7 @@ class _Stream:
 
     async def _watch(self, session: aiohttp.ClientSession, loop: Loop) -> None:
         """One watch, until the server ends it. Raises _Expired, ApiError."""
-        refused, self._refused = self._refused, True
+        was_broken, self._broken = self._broken, True
         params = {
             "watch": "true",
             "resourceVersion": self._version,
@@ -191,9 +191,8 @@ class _Stream:
             ):
                 if response.status >= 400:
                     raise error_of(response.status, None, await response.read())
-                if refused and await self._is_put_back():
+                if was_broken and await self._is_put_back():
                     raise _Expired
-                self._refused = False
                 patience.reschedule(None)
                 loop.advance(_SILENCE_SECONDS)
                 self._recovered()
@@ -204,6 +203,7 @@ class _Stream:
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         self._take(line)
+                self._broken = False
         except (aiohttp.ClientError, TimeoutError, OSError, ConnectionError) as error:
             raise ApiError(0, "NoAnswer", f"the watch broke off ({type(error).__name__})") from error
 

@@ -103,7 +103,7 @@ def shown_name(uri: str, root: str) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415
 
     if not is_same_origin(uri, root):
-        return re.sub(r"//[^/@]*@", "//", uri.partition("?")[0])
+        return re.sub(r"//[^/]*@", "//", uri.partition("?")[0])
     here, there = (urlsplit(each).path or "/" for each in (root, uri))
     return relpath(there, dirname(here) or "/") if there.strip("/") else "/"
 

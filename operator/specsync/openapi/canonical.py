@@ -8,6 +8,7 @@ a person. A form that comes from bytes decodes only the parts that somebody asks
 from __future__ import annotations
 
 import re
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ from specsync.openapi.references import (
 )
 from specsync.openapi.tolerant import Finding, convert, escaped
 
-FORM = 2
+FORM = 3
 """Version of the canonical form. A form of another version must be made anew from the document."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -263,13 +264,16 @@ def _operations(
             place = f"{pointer}/{escaped(path)}"
             hoister.settle(item, place)
             item = resolve_path_item(item, components, place)
-        for method, operation in item.operations():
+        for method, written_operation in item.operations():
+            # What is referred to may be the path item of several paths, each with parameters of its own.
+            operation = written_operation if item is written else copy(written_operation)
             if item.parameters:
                 operation.shared_parameters = item.parameters
             if item.servers and not operation.servers:
                 operation.servers = item.servers
             if operation.callbacks:
-                operation.callbacks = _followed(operation.callbacks, components, hoister, f"{pointer}/{escaped(path)}")
+                place = f"{pointer}/{escaped(path)}/{method.lower()}"
+                operation.callbacks = _followed(operation.callbacks, components, hoister, place)
             found[path, method] = operation
     return found
 
@@ -277,14 +281,11 @@ def _operations(
 def _followed(
     callbacks: dict[str, Callback], components: Components, hoister: Hoister, pointer: str
 ) -> dict[str, Callback]:
-    """The callbacks with what they refer to in their place, beside the reference, which tells where that stands."""
+    """The callbacks with what they refer to in their place, beside a reference, which tells where that stands."""
     found: dict[str, Callback] = {}
     for name, written in callbacks.items():
-        callback: Callback = {key: item for key, item in written.items() if not key.startswith("x-")}
-        reference = callback.get("$ref")
-        if isinstance(reference, str):
-            target = (components.callbacks or {}).get(component_name(reference, "callbacks"), {})
-            callback = {**{key: item for key, item in target.items() if not key.startswith("x-")}, "$ref": reference}
+        target = hoister.callback(written, f"{pointer}/callbacks/{escaped(name)}")
+        callback: Callback = {key: item for key, item in target.items() if not key.startswith("x-")}
         for expression, item in callback.items():
             if isinstance(item, PathItem) and item.ref is not None:
                 place = f"{pointer}/callbacks/{escaped(name)}/{escaped(expression)}"

@@ -17,7 +17,7 @@ from specsync.openapi.bundle import Bundle, is_same_origin, resolve, shown_name
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.limits import Limits, too_deep, too_many_nodes
 from specsync.openapi.load import read_any
-from specsync.openapi.references import unescaped
+from specsync.openapi.pointers import find, tokens_of
 from specsync.openapi.structure import SWAGGER2_TABLES, TABLES, field_kind
 from specsync.openapi.tolerant import escaped
 
@@ -102,7 +102,7 @@ class _Joiner:
         """What the document's own components are made of, and nothing else, has their names."""
         root = self._bundle.root
         for kind, table in self._tables.items():
-            entries = _find(tree, table[1:].split("/"))
+            entries = find(tree, table)
             if not isinstance(entries, dict):
                 continue
             self._taken.update((kind, name) for name in entries)
@@ -226,7 +226,7 @@ class _Joiner:
         """``schemas.Pet`` for schemas/Pet.yaml, ``common.Pet`` for common.yaml#/components/schemas/Pet."""
         uri, pointer, kind = key
         file = shown_name(uri, self._bundle.root)
-        tokens = [unescaped(token) for token in pointer.split("/")[1:]]
+        tokens = tokens_of(pointer)
         while len(tokens) > 1 and tokens[0] in _ROOMS:
             tokens.pop(0)
         words = [*(part for part in _EXTENSION.sub("", file).split("/") if part != ".."), *tokens]
@@ -239,7 +239,7 @@ class _Joiner:
     def _target(self, key: _Key) -> Any:
         uri, pointer, _ = key
         tree, _ = self._file(uri)
-        return _find(tree, [unescaped(token) for token in pointer.split("/")[1:]])
+        return find(tree, pointer)
 
     def _misfit(self, key: _Key) -> str | None:
         """Why what is referred to can't be what it is to be; None where it can."""
@@ -285,18 +285,6 @@ def _values(tree: Any, known: dict[int, int]) -> int:
         below = tree.values() if isinstance(tree, dict) else tree
         known[id(tree)] = 1 + sum(_values(each, known) for each in below)
     return known[id(tree)]
-
-
-def _find(tree: Any, tokens: list[str]) -> Any:
-    """What a JSON pointer finds, None where that is nothing."""
-    for token in tokens:
-        if isinstance(tree, dict):
-            tree = tree.get(token)
-        elif isinstance(tree, list) and token.isascii() and token.isdigit() and len(token) < 10:
-            tree = tree[int(token)] if int(token) < len(tree) else None
-        else:
-            return None
-    return tree
 
 
 def _table(joined: dict[str, Any], pointer: str) -> dict[str, Any]:

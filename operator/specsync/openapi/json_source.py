@@ -15,6 +15,10 @@ _PIECES = (256, 64)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""Of a character in a JSON string; in the group where it is but half of a surrogate pair."""
 _AT_BYTE = re.compile(r"^(?:JSON is malformed: )?(.*?) \(byte (\d+)\)$")
 
 
@@ -57,6 +61,14 @@ def read_tree(raw: bytes, limits: Limits) -> Any:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise as_document_error(raw, error, limits) from None
+
+
+def with_whole_characters(raw: bytes) -> bytes:
+    """JSON with U+FFFD for each half of a surrogate pair.
+
+    JavaScript writes such where a text was cut within a character, and most readers take them (RFC 8259, 8.2).
+    """
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], raw)
 
 
 def as_document_error(raw: bytes, error: Exception, limits: Limits | None = None) -> DocumentError:

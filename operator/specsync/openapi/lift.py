@@ -122,8 +122,9 @@ class _Lift:
         reference = response.get("$ref")
         if isinstance(reference, str):
             found = resolve(self._swagger2, reference)
-            if produces == self._produces or not isinstance(found, dict):
-                return {**response, "$ref": move_reference(reference)}
+            moved = move_reference(reference)
+            if not isinstance(found, dict) or (produces == self._produces and moved != reference):
+                return {**response, "$ref": moved}
             response = found
         lifted: dict[str, Any] = {}
         if "description" in response:

@@ -9,7 +9,6 @@ from specsync.openapi.lift_schemas import (
     Schemas,
     extensions,
     move_reference,
-    pointer_tokens,
     resolve,
 )
 
@@ -71,7 +70,10 @@ class Parameters:
             return written
         reference = written.get("$ref")
         if isinstance(reference, str):
-            return {**written, "$ref": move_reference(reference)}
+            moved = move_reference(reference)
+            found = self._resolved(written) if moved == reference else None
+            # In a list, another place than in its own document: bodies are no parameters any more.
+            return {**written, "$ref": moved} if found is None else self.reference_or_parameter(found)
         lifted = {key: value for key, value in written.items() if key not in _NO_PARAMETER_FIELD}
         schema = self._schemas.value_schema(written)
         if schema:
@@ -83,9 +85,9 @@ class Parameters:
     def request_body(self, bodies: list[Any], forms: list[Any], consumes: list[str]) -> dict[str, Any] | None:
         """What one operation's body and form parameters say together; None where there are none."""
         if bodies and not forms and consumes == self._consumes:
-            tokens = pointer_tokens(reference) if isinstance(reference := bodies[0].get("$ref"), str) else []
-            if len(tokens) == 2 and tokens[0] == "parameters":
-                return {"$ref": "#/components/requestBodies/" + str(reference).removeprefix("#/parameters/")}
+            reference = bodies[0].get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/parameters/") and reference.count("/") == 2:
+                return {"$ref": "#/components/requestBodies/" + reference.removeprefix("#/parameters/")}
         lifted: dict[str, Any] = {}
         if bodies:
             lifted = self._body(self._resolved(bodies[0]) or {}, consumes)

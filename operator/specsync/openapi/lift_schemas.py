@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import unquote
+
+from specsync.openapi.pointers import find, tokens_of
 
 _MOVED: Final = (  # parameters move too, but to where depends on what they are
     ("#/definitions/", "#/components/schemas/"),
@@ -76,31 +77,25 @@ class Schemas:
         return found
 
     def _reference(self, reference: str) -> str:
-        moved = move_reference(reference)
-        if moved != reference or not reference.startswith("#/"):
-            return moved
+        if reference.startswith("#/definitions/") or not reference.startswith("#/"):
+            return move_reference(reference)
         name = self._hoisted.get(reference)
         if name is None:
             target = resolve(self._swagger2, reference)
             if not isinstance(target, dict):
                 return reference
-            name = ".".join(pointer_tokens(reference)).replace("/", ".").strip(".")
+            name = ".".join(tokens_of(reference[1:])).replace("/", ".").strip(".")
             self._hoisted[reference] = name
             self._waiting.append((name, target))
         return "#/components/schemas/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def move_reference(reference: str) -> str:
-    """Where the target of a reference is after the lift, if it moves as a whole."""
+    """Where the target of a reference is after the lift, if it moves as a whole; else the reference as it is."""
     for old, new in _MOVED:
         if reference.startswith(old):
             return new + reference[len(old) :]
     return reference
-
-
-def pointer_tokens(reference: str) -> list[str]:
-    """The parts of the JSON pointer in a reference within the document (RFC 6901, 6)."""
-    return [unquote(token).replace("~1", "/").replace("~0", "~") for token in reference.removeprefix("#/").split("/")]
 
 
 def resolve(root: Any, reference: Any) -> Any:
@@ -108,14 +103,7 @@ def resolve(root: Any, reference: Any) -> Any:
     for _ in range(20):
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return None
-        node = root
-        for token in pointer_tokens(reference):
-            if isinstance(node, dict):
-                node = node.get(token)
-            elif isinstance(node, list) and token.isascii() and token.isdigit() and len(token) < 10:
-                node = node[int(token)] if int(token) < len(node) else None
-            else:
-                return None
+        node = find(root, reference[1:])
         if not isinstance(node, dict) or "$ref" not in node:
             return node
         reference = node["$ref"]

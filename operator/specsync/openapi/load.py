@@ -17,7 +17,7 @@ from specsync.openapi.detect import (
 )
 from specsync.openapi.encoding import to_utf8
 from specsync.openapi.errors import DocumentError
-from specsync.openapi.json_source import CutOff, check_limits, read_head, read_tree
+from specsync.openapi.json_source import CutOff, check_limits, read_head, read_tree, with_whole_characters
 from specsync.openapi.limits import Limits, too_deep, too_large
 
 DEFAULT_LIMITS = Limits()
@@ -90,7 +90,12 @@ def read_any(data: bytes, limits: Limits) -> tuple[Any, bytes]:
             check_limits(text, limits)
             return read_tree(text, limits), text
         except DocumentError as refused:
-            if refused.reason != "NotParseable" or isinstance(refused, CutOff):
+            if refused.reason != "NotParseable":
+                raise
+            whole = with_whole_characters(text)
+            if whole != text:
+                return read_any(whole, limits)
+            if isinstance(refused, CutOff):
                 raise
     return _read_yaml(text, limits), text
 
@@ -127,12 +132,15 @@ def _load_joined(data: bytes, limits: Limits) -> Loaded:
 def _load_json(text: bytes, limits: Limits) -> Loaded:
     try:
         head = read_head(text, limits)
-    except CutOff:
-        raise
     except DocumentError as refused:
-        # JSON with comments or trailing commas is YAML.
         if refused.reason != "NotParseable":
             raise
+        whole = with_whole_characters(text)
+        if whole != text:
+            return _load_json(whole, limits)
+        if isinstance(refused, CutOff):
+            raise
+        # JSON with comments or trailing commas is YAML.
         try:
             tree = _read_yaml(text, limits)
         except DocumentError as also_refused:

@@ -22,9 +22,12 @@ def value_key(value: Any) -> bytes:
     """A key for one JSON value: equal for equal values, and only for those (``true`` is not ``1``; ``1.0`` is
     ``1``).
     """
-    if value.__class__ is float and value.is_integer():
-        value = int(value)
-    return type_key(value)
+    return type_key(plain_number(value))
+
+
+def plain_number(value: Any) -> Any:
+    """``1.0`` as ``1``, which is the same number in JSON Schema (2020-12, 4.2.1); all else as it is."""
+    return int(value) if value.__class__ is float and abs(value) < 1e15 and value.is_integer() else value
 
 
 class Discriminator(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
@@ -109,10 +112,13 @@ class Schema(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
             _settle_enum(self)
         if self.exclusive_minimum is not None or self.exclusive_maximum is not None:
             _settle_exclusive_bounds(self)
-        if self.any_of is not None or self.one_of is not None:
-            _settle_null_alternatives(self)
-        if self.all_of is not None:
-            _settle_all_of(self)
+        if self.minimum.__class__ is float or self.maximum.__class__ is float or self.multiple_of.__class__ is float:
+            self.minimum, self.maximum = plain_number(self.minimum), plain_number(self.maximum)
+            self.multiple_of = plain_number(self.multiple_of)
+        if self.default.__class__ is float:
+            self.default = plain_number(self.default)
+        if self.const.__class__ is float:
+            self.const = plain_number(self.const)
         if self.additional_properties is True:
             self.additional_properties = None
         if self.min_length == 0:
@@ -121,6 +127,14 @@ class Schema(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
             self.min_items = None
         if self.min_properties == 0:
             self.min_properties = None
+        # Last, for they ask what else is there.
+        if self.all_of is not None:  # branches that accept everything say nothing
+            self.all_of = [branch for branch in self.all_of if branch is not True] or None
+        if self.any_of is not None or self.one_of is not None:
+            self.any_of, self.one_of = self.any_of or None, self.one_of or None
+            _settle_null_alternatives(self)
+        if self.all_of is not None and len(self.all_of) == 1 and self.all_of[0].__class__ is Schema:
+            _hoist(self, "all_of", self.all_of[0])
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -150,7 +164,7 @@ def _settle_enum(schema: Schema) -> None:
             schema.type, schema.enum = schema.type or "null", None
             return
     if float in set(map(type, values)):
-        keyed = {value_key(value): value for value in values}
+        keyed = {value_key(value): plain_number(value) for value in values}
     else:
         keyed = dict(zip(map(type_key, values), values, strict=True))
     if schema.type == "boolean" and keyed.keys() == {b"true", b"false"}:
@@ -169,8 +183,8 @@ def _settle_exclusive_bounds(schema: Schema) -> None:
         if strict and schema.maximum is not None:
             schema.exclusive_maximum, schema.maximum = schema.maximum, None
     for name in ("exclusive_minimum", "exclusive_maximum"):
-        if getattr(schema, name).__class__ not in (int, float):
-            setattr(schema, name, None)
+        bound = getattr(schema, name)
+        setattr(schema, name, plain_number(bound) if bound.__class__ in (int, float) else None)
 
 
 def _settle_null_alternatives(schema: Schema) -> None:
@@ -184,7 +198,10 @@ def _settle_null_alternatives(schema: Schema) -> None:
         remaining = [alternative for alternative in alternatives if not _accepts_only_null(alternative)]
         if len(remaining) < len(alternatives) and remaining:
             if schema.type is None or schema.type == "null":  # else null must be among its types too
-                schema.nullable = True
+                if all(alternative is False for alternative in remaining):
+                    schema.type, remaining = "null", []
+                else:
+                    schema.nullable = True
             alternatives = remaining
         setattr(schema, name, alternatives or None)
         if len(alternatives) == 1 and alternatives[0].__class__ is Schema:
@@ -196,14 +213,6 @@ def _accepts_only_null(schema: Schema | bool) -> bool:
         return False
     assert isinstance(schema, Schema)
     return schema.type == "null" and not schema.properties and schema.ref is None and schema.enum is None
-
-
-def _settle_all_of(schema: Schema) -> None:
-    """``allOf: [X]`` with nothing beside it is X; branches that accept everything say nothing."""
-    branches: list[Schema | bool] = [branch for branch in schema.all_of or () if branch is not True]
-    schema.all_of = branches or None
-    if len(branches) == 1 and branches[0].__class__ is Schema:
-        _hoist(schema, "all_of", branches[0])
 
 
 _ANNOTATIONS = frozenset(

@@ -16,6 +16,7 @@ import msgspec
 
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.model import (
+    Callback,
     Components,
     Header,
     Link,
@@ -27,6 +28,7 @@ from specsync.openapi.model import (
     Schema,
     SecurityScheme,
 )
+from specsync.openapi.pointers import find, unescaped
 from specsync.openapi.tolerant import Finding, convert, escaped
 
 Target = Schema | Parameter | RequestBody | Response | Header | SecurityScheme | PathItem | MediaType | Link
@@ -75,15 +77,6 @@ def component_name(reference: str, kind: str) -> str:
     if reference.startswith(prefix) and "/" not in reference[len(prefix) :]:
         return unescaped(reference[len(prefix) :])
     return reference
-
-
-def unescaped(token: str) -> str:
-    """The key that a reference token of a JSON pointer in a URI means."""
-    if "%" in token:
-        from urllib.parse import unquote  # noqa: PLC0415 — rarely needed, and slow to import
-
-        token = unquote(token)
-    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
 
 
 def is_external(reference: str) -> bool:
@@ -160,8 +153,7 @@ class Hoister:
             why = f"where there is no {type(holder).__name__.lower()}; correct the reference in the document"
             if target is _NOWHERE:
                 why = "which isn't in the document; add the missing component or correct the reference"
-            text = f"The $ref at {pointer} points to {reference!r}, {why}."
-            raise DocumentError("UnresolvableReference", text, pointer=pointer)
+            raise _unresolvable(pointer, reference, why)
         hoisted = convert(target, type(holder), self._findings)
         if table is None:
             table = {}
@@ -169,19 +161,39 @@ class Hoister:
         table[component_name(reference, kind)] = hoisted
         return hoisted
 
+    def callback(self, written: Callback, pointer: str) -> Callback:
+        """The callback that ``written``, at ``pointer``, refers to, beside the reference that finds it; the reference
+        alone where it leads out of the document; ``written`` itself where it isn't one.
+        """
+        found = written
+        seen: set[str] = set()
+        while isinstance(reference := found.get("$ref"), str):
+            target = None if is_external(reference) or reference in seen else self._callback_at(reference)
+            if target is None:
+                if self._lenient or is_external(reference):
+                    return {"$ref": reference}
+                why = "which leads back to itself or to no callback; correct the reference in the document"
+                raise _unresolvable(pointer, reference, why)
+            if not isinstance(target.get("$ref"), str):
+                return {**target, "$ref": reference}
+            seen.add(reference)
+            found = target
+        return found
+
+    def _callback_at(self, reference: str) -> Callback | None:
+        name = component_name(reference, "callbacks")
+        table = self._components.callbacks = self._components.callbacks or {}
+        if name not in table:
+            target = self._find(reference)
+            if not isinstance(target, dict):
+                return None
+            table[name] = convert(target, Callback, self._findings)
+        return table[name]
+
     def _find(self, reference: str) -> Any:
         if self._tree is None:
             self._tree = self._decode_tree()
-        place: Any = self._tree
-        for token in reference[1:].split("/")[1:]:
-            key = unescaped(token)
-            if isinstance(place, dict) and key in place:
-                place = place[key]
-            elif isinstance(place, list) and key.isdigit() and int(key) < len(place):
-                place = place[int(key)]
-            else:
-                return _NOWHERE
-        return place
+        return find(self._tree, reference[1:], _NOWHERE)
 
 
 def resolve_path_item(item: PathItem, components: Components, pointer: str) -> PathItem:
@@ -192,12 +204,8 @@ def resolve_path_item(item: PathItem, components: Components, pointer: str) -> P
         if target is None or item.ref in seen:
             if is_external(item.ref):
                 return item
-            raise DocumentError(
-                "UnresolvableReference",
-                f"The $ref at {pointer} points to {item.ref!r}, which leads back to itself or to nothing; "
-                "correct the reference in the document.",
-                pointer=pointer,
-            )
+            why = "which leads back to itself or to nothing; correct the reference in the document"
+            raise _unresolvable(pointer, item.ref, why)
         seen.add(item.ref)
         merged = PathItem()
         for name in PathItem.__struct_fields__:
@@ -205,3 +213,8 @@ def resolve_path_item(item: PathItem, components: Components, pointer: str) -> P
             setattr(merged, name, value if value is not None else getattr(target, name))
         item = merged
     return item
+
+
+def _unresolvable(pointer: str, reference: str, why: str) -> DocumentError:
+    text = f"The $ref at {pointer} points to {reference!r}, {why}."
+    return DocumentError("UnresolvableReference", text, pointer=pointer)

@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 _ENDPOINT = re.compile(r"(?:([A-Za-z]+|\*)\s+)?(/\S*)")
 _GLOB = re.compile(r"(\*\*|\*|\?|\{[^{}/]*\})")
-_MAPPING = re.compile(rb'"mapping":(\{[^{}]*\})')
+_MAPPING = re.compile(rb'"mapping":(\{(?:"[^"\\]*(?:\\.[^"\\]*)*"[:,]?)+\})')
+"""Of strings to strings: a property may have the name too."""
 _OF_THE_WHOLE = ("version", "findings")
 """Fields of the form that change with every part of the document."""
 
@@ -79,14 +80,32 @@ def select_part(document: CanonicalDocument, selection: Selection) -> tuple[Cano
 
 def domain_pattern(written: str) -> re.Pattern[str]:
     """What a domain's or tag's name must match in full; ``*`` stands for any characters."""
-    return re.compile(".*".join(map(re.escape, written.split("*"))), re.DOTALL)
+    return re.compile(_in_turn(".*", [re.escape(part) for part in written.split("*")]), re.DOTALL)
 
 
 def endpoint_pattern(written: str) -> tuple[str, re.Pattern[str]]:
     """The method (``*``: any), in upper case, and what the path must match in full; as in `Selection.endpoints`."""
     found = _ENDPOINT.fullmatch(written.strip())
     method, path = (found[1] or "*", found[2]) if found else ("*", written)
-    return method.upper(), re.compile("".join(map(_translated, _GLOB.split(path))), re.DOTALL)
+    stretches = [[""]]  # between ** and **; each a list of the parts between * and *
+    for piece in _GLOB.split(path):
+        if piece == "**":
+            stretches.append([""])
+        elif piece == "*":
+            stretches[-1].append("")
+        else:
+            stretches[-1][-1] += _translated(piece)
+    return method.upper(), re.compile(_in_turn(".*", [_in_turn("[^/]*", parts) for parts in stretches]), re.DOTALL)
+
+
+def _in_turn(gap: str, parts: list[str]) -> str:
+    """A pattern for ``parts`` in their order, with a ``gap`` from each to the next.
+
+    All but the last are taken where they stand first, for good. That loses no match, and without it a pattern with many
+    stars could run for ever.
+    """
+    *others, last = [parts[0], *(f"{gap}?{part}" for part in parts[1:])]
+    return "".join(f"(?>{each})" for each in others) + last
 
 
 class _Domain:
@@ -116,18 +135,11 @@ class _Endpoint:
         return fits
 
 
-def _translated(part: str) -> str:
-    match part:
-        case "**":
-            return ".*"
-        case "*":
-            return "[^/]*"
-        case "?":
-            return "[^/]"
-        case _ if part.startswith("{") and part.endswith("}"):
-            return r"\{[^{}/]*\}"
-        case _:
-            return re.escape(part)
+def _translated(piece: str) -> str:
+    """A pattern for a piece without stars, which fits in at most one way from a place on."""
+    if piece == "?":
+        return "[^/]"
+    return r"\{[^{}/]*+\}" if piece.startswith("{") and piece.endswith("}") else re.escape(piece)
 
 
 def _part(form: dict[str, msgspec.Raw], name: str, type_: type[T], missing: T) -> T:
@@ -167,9 +179,9 @@ def _reached(components: _Components, operations: Iterable[OperationPart], schem
 def _targets(encoded: bytes, components: _Components) -> Iterable[tuple[str, str]]:
     references = set(references_in(encoded))
     for found in _MAPPING.findall(encoded):
-        for value in msgspec.json.decode(found).values():
-            if isinstance(value, str):  # a discriminator's mapping names schemas by reference or by name
-                references.add(value if "/" in value else f"#/components/schemas/{value}")
+        for value in msgspec.json.decode(found, type=dict[str, str]).values():
+            # A discriminator's mapping names schemas by reference or by name.
+            references.add(value if "/" in value else f"#/components/schemas/{value}")
     for reference in references:
         for kind, table in components.items():
             name = component_name(reference, kind)

@@ -78,11 +78,11 @@ def _fields(target: type[msgspec.Struct]) -> list[tuple[str, str, Any]]:
 
 def _kept(value: Any, target: Any, pointer: str, key: str, findings: list[Finding]) -> list[Any]:
     """The converted value in a list; an empty list, and a finding, where there is no use for it."""
-    if key.startswith("x-") and not isinstance(value, dict):
-        return []  # a vendor extension among named things, as in `paths: {x-owner: me}`
     try:
         return [_convert(value, target, pointer, findings)]
     except _Unusable as error:
+        if key.startswith("x-") and not isinstance(value, dict):
+            return []  # a vendor extension among named things, as in `paths: {x-owner: me}`
         findings.append(Finding(pointer=pointer, message=f"This has the wrong type and is left out: {error}."))
         return []
 

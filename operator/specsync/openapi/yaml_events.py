@@ -29,6 +29,8 @@ _STANDARD = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset(("!", _STANDARD + "str", _STANDARD + "timestamp", _STANDARD + "binary"))
 _PLAIN_TAGS = frozenset(_STANDARD + name for name in ("int", "float", "bool", "null"))
 _COLLECTION_TAGS = frozenset(("!", *(_STANDARD + name for name in ("map", "seq", "set", "omap", "pairs"))))
+_STAND_INS = {"\u0085": "\ue085", "\u2028": "\ue028", "\u2029": "\ue029"}
+"""For what ended a line in YAML 1.1, and does to libyaml: characters without a meaning of their own."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x84\x86-\x9f]|\xef\xbf[\xbe\xbf]")
 
 
@@ -69,10 +71,17 @@ def read_exactly(text: bytes, limits: Limits) -> Any:
     Empty documents beside the one that matters are passed over.
     Raises DocumentError(NotParseable, LimitExceeded), with line and column.
     """
+    replaced = {}
+    for old_break, stand_in in _STAND_INS.items():
+        if old_break.encode() in text and stand_in.encode() not in text:
+            text = text.replace(old_break.encode(), stand_in.encode())
+            replaced[ord(stand_in)] = old_break
     reader = _Reader(limits)
     parser = CParser(text)
     try:
         while (event := parser.get_event()) is not None and type(event) is not yaml.StreamEndEvent:
+            if replaced and type(event) is yaml.ScalarEvent:
+                event.value = event.value.translate(replaced)
             reader.take(event)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error) from None

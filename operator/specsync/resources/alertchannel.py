@@ -23,10 +23,13 @@ TEST_REQUESTED_AT = "specsync.dev/testRequestedAt"
 
 ChannelType = Literal["Slack", "Teams", "Email", "PagerDuty", "Webhook", "Apprise"]
 
+# RFC 5322, 3.2.3 (dot-atom), and host names.
+_WORD = r"[-A-Za-z0-9!#$%&*+/=?^_`{|}~\']+"
+_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
 _MAILBOX = rules(
     (
-        r"self.matches('^[^@\\s<>,;\"]+@[^@\\s<>,;\"]+$')",
-        "must be a mail address alone, without a name, for example api-alerts@example.com",
+        rf"self.matches('^{_WORD}(\\.{_WORD})*@{_LABEL}(\\.{_LABEL})*$')",
+        "must be a mail address alone, in ASCII and without a name, for example api-alerts@example.com",
     )
 )
 Mailbox = Annotated[str, Meta(min_length=3, max_length=254, extra_json_schema=_MAILBOX)]
@@ -211,6 +214,10 @@ class AlertChannelStatus(FrozenStruct, frozen=True, kw_only=True):
     failed: Annotated[int, Meta(description="Deliveries that were given up.", extra_json_schema={"default": 0})] = 0
     last_success: Annotated[ChannelOutcome, Meta(description="The latest sending that went well.")] | None = None
     last_error: Annotated[ChannelOutcome, Meta(description="The latest that did not.")] | None = None
+    failing_since: (
+        Annotated[Time, Meta(description="Since when it takes nothing, as an Event and other default channels say.")]
+        | None
+    ) = None
     last_handled_test: (
         Annotated[HandledTest, Meta(description=f"The latest {TEST_REQUESTED_AT} annotation that was handled.")] | None
     ) = None

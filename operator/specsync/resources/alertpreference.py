@@ -23,7 +23,6 @@ from specsync.resources.monitor import Endpoint
 from specsync.resources.timing import TimeZone, Weekday, time_of_day
 
 Topic = Literal["Change", "Health", "Deprecation"]
-TOPICS: tuple[Topic, ...] = ("Change", "Health", "Deprecation")
 
 _LABEL = r"'^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$'"
 _LABEL_TEXT = "must be a label's key, for example team or example.com/team"

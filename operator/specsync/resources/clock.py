@@ -14,6 +14,11 @@ def present() -> dt.datetime:
     return dt.datetime.now(dt.UTC) + _offset
 
 
+def earlier(at: dt.datetime) -> dt.datetime:
+    """That time, or this machine's where it is earlier: what is lost for good by its age must be old by both clocks."""
+    return min(at, dt.datetime.now(dt.UTC))
+
+
 def correct(told: dt.datetime, took: float) -> float:
     """Takes the time that the API server told, to the second, in an answer that took so many seconds.
 

@@ -89,12 +89,10 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = generated.parser(MODULE, __doc__, default=Path("crds")).parse_args(arguments)
-    files = {options.path / name: content for name, content in generated_files().items()}
-    if options.check:
-        return generated.report(generated.differences(files, whole_folder=options.path), MODULE)
-    generated.write(files)
-    return 0
+    def files(folder: Path) -> dict[Path, str]:
+        return {folder / name: content for name, content in generated_files().items()}
+
+    return generated.main(MODULE, __doc__, Path("crds"), files, arguments, is_folder=True)
 
 
 if __name__ == "__main__":

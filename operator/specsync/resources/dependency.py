@@ -168,6 +168,16 @@ class SourceState(FrozenStruct, frozen=True, kw_only=True):
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")]
     etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
     last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
+    validators_of: (
+        Annotated[
+            Digest,
+            Meta(
+                description="Digest of the URL and of the Secrets' versions that etag and lastModified are of, where"
+                " redirects led there or there are Secrets."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Health(FrozenStruct, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ def _kind(resource: type[Resource]) -> str:
         parts.append(f"{node['description']}\n")
         parts.append(_table(("Field", "Type", "Default", "Meaning"), _fields(node, part)))
     refusals = list(dict.fromkeys(_refusals(schema)))
-    parts.append(f"### Rules of a {definition.kind}\n")
+    parts.append(f"### {definition.kind} rules\n")
     parts.append("The API server refuses what breaks one of them, at `kubectl apply`, with this text:\n")
     parts.append("".join(f"- {message}\n" for message in refusals))
     parts.append(_output(definition))
@@ -146,12 +146,7 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = generated.parser(MODULE, __doc__, default=Path("docs/reference.md")).parse_args(arguments)
-    files = {options.path: reference()}
-    if options.check:
-        return generated.report(generated.differences(files), MODULE)
-    generated.write(files)
-    return 0
+    return generated.main(MODULE, __doc__, Path("docs/reference.md"), lambda path: {path: reference()}, arguments)
 
 
 if __name__ == "__main__":

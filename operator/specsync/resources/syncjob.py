@@ -114,6 +114,16 @@ class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
     ] = "Ignore"
     etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
     last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
+    validators_of: (
+        Annotated[
+            Digest,
+            Meta(
+                description="Digest of the URL and of the Secrets' versions that etag and lastModified are of, where"
+                " redirects led there or there are Secrets."
+            ),
+        ]
+        | None
+    ) = None
     fetched_at: Annotated[Time, Meta(description="When it was fetched.")] | None = None
     damage: (
         Annotated[Damage, Meta(description="What was found wrong with the current snapshot's content, if checked.")]
@@ -255,7 +265,6 @@ class SyncJobStatus(FrozenStruct, frozen=True, kw_only=True):
         Meta(
             max_length=8,
             description="The finished stages and what each handed on.",
-            extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = []
     error: Annotated[SyncError, Meta(description="The latest failure.")] | None = None

@@ -14,8 +14,8 @@ from specsync.alerting.outbox import deliveries_of, resolves_of
 from specsync.alerting.routing import Situation, route_change, routes
 from specsync.alerting.selecting import BlobEvent, Causes, blob_events
 from specsync.blobs.store import BlobCorrupted, BlobMissing
-from specsync.kube.client import Conflict, Invalid, NotFound
-from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet
+from specsync.kube.client import ApiError, Conflict, Invalid, NotFound
+from specsync.resources import AlertChannel, AlertDelivery, AlertPreference, ChangeSet, SyncJob
 from specsync.resources.meta import now, to_wire
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import MAX_REVERTED, MAX_ROUTES, AlertOutput, DiffOutput, ParseOutput, PersistOutput
@@ -34,7 +34,9 @@ async def run(context: StageContext) -> StageResult:
     causes = Causes(change_set, await _whole(context, change_set))
     output, surplus = context.begun("alert", AlertOutput), 0
     if output is None:
-        output, surplus = await _decide(context, causes)
+        output = await _decided_before(context, change_set)
+        if output is None:
+            output, surplus = await _decide(context, causes)
         if output.routes or output.reverted:
             await context.checkpoint(output)
     created = await _enqueue(context, causes, output)
@@ -46,7 +48,8 @@ async def run(context: StageContext) -> StageResult:
     return StageResult(replace(output, reverted=reverted, event=event), message=message, ends="Changed")
 
 
-STAGE = Stage("alert", run, deadline=60.0)
+# There may be hundreds of deliveries to create, and comparisons to make, for which a child must be free.
+STAGE = Stage("alert", run, deadline=180.0)
 
 
 async def _whole(context: StageContext, change_set: ChangeSet) -> list[BlobEvent] | None:
@@ -57,6 +60,18 @@ async def _whole(context: StageContext, change_set: ChangeSet) -> list[BlobEvent
         return blob_events(await context.blobs.get(context.namespace, change_set.spec.blob))
     except (BlobMissing, BlobCorrupted):
         return None  # people are told all the same
+
+
+async def _decided_before(context: StageContext, change_set: ChangeSet) -> AlertOutput | None:
+    """What the job decided that made the change set, where this one has taken it over: some may have been told."""
+    if change_set.spec.job_uid == context.job.metadata.uid:
+        return None
+    try:
+        maker = await context.client.get(SyncJob, context.namespace, change_set.metadata.name)
+    except NotFound:
+        return None
+    record = next((r.alert for r in maker.status.stages if r.alert is not None), None)
+    return record if maker.metadata.uid == change_set.spec.job_uid else None
 
 
 async def _decide(context: StageContext, causes: Causes) -> tuple[AlertOutput, int]:
@@ -75,10 +90,18 @@ async def _decide(context: StageContext, causes: Causes) -> tuple[AlertOutput, i
 
 
 async def _enqueue(context: StageContext, causes: Causes, output: AlertOutput) -> int:
-    """Creates what isn't there yet. The number of deliveries of this change set."""
+    """Creates what isn't there yet. The number of deliveries of this change set. Raises ApiError."""
     wanted = deliveries_of(causes, context.dependency, output, context.dashboard_url)
+    refused: ApiError | None = None
     for delivery in wanted:
-        await _create(context, delivery)
+        try:
+            await _create(context, delivery)
+        except ApiError as error:
+            if error.unknown:
+                raise
+            refused = refused or error  # that one alone, perhaps: the others are told all the same
+    if refused is not None:
+        raise refused
     return len(wanted)
 
 

@@ -27,6 +27,7 @@ async def read_credentials(context: StageContext, source: Source) -> Credentials
         client_key_pem=trust.client_key_pem,
         auth_from=login.auth_from,
         tls_from=trust.tls_from,
+        version=" ".join(each.version for each in (login, trust) if each.version),
     )
 
 
@@ -49,6 +50,7 @@ def _login(secret: Secret) -> Credentials:
         password=_text(secret, "password"),
         headers={name: _header_text(value) or "" for name, value in headers.items()},
         auth_from=secret.metadata.name,
+        version=_version(secret),
     )
 
 
@@ -61,7 +63,18 @@ def _trust(secret: Secret) -> Credentials:
         raise _missing(secret, "has tls.key but no tls.crt: add tls.crt, the certificate of that key")
     if not (ca or cert):
         raise _missing(secret, "has no key that spec.source.certSecretRef needs: add ca.crt, or tls.crt and tls.key")
-    return Credentials(ca_pem=ca, client_cert_pem=cert, client_key_pem=key, tls_from=secret.metadata.name)
+    return Credentials(
+        ca_pem=ca,
+        client_cert_pem=cert,
+        client_key_pem=key,
+        tls_from=secret.metadata.name,
+        version=_version(secret),
+    )
+
+
+def _version(secret: Secret) -> str:
+    """Which state of the Secret this is, without a trace of what it holds."""
+    return f"{secret.metadata.uid}/{secret.metadata.resource_version}"
 
 
 async def _secret(context: StageContext, name: str, field: str) -> Secret:

@@ -65,14 +65,18 @@ async def _compare(
     if normalized.canonical is None:
         raise StageError(Reason.INTERNAL_ERROR, "there is nothing to compare; create another SyncJob")
     new, raw, blobs = normalized.canonical_digest, old.spec.digests.raw, old.spec.blobs
-    parts = {base.digest: _of_base(loader(context, blobs.canonical)), new: loader(context, normalized.canonical)}
+    stored = {base.digest: _of_base(loader(context, blobs.canonical))}
+    parts = {new: loader(context, normalized.canonical)}
     selection = selection_of(normalized.monitor)
     for from_document in (True,) if reselected else (False, True):
         try:
             if from_document:
                 document = {raw: _of_base(loader(context, blobs.raw))}
                 await context.engine.call("renormalize", bool, document, old=base.digest, raw=raw, selection=selection)
-            return await context.engine.call("compare", Compared, parts, old=base.digest, new=new), damage
+            # A form made anew is the child's alone. Where that one dies, what is stored is no substitute, being lost or
+            # of another selection: the attempt fails, and the next one makes the form again.
+            known = parts if from_document else stored | parts
+            return await context.engine.call("compare", Compared, known, old=base.digest, new=new), damage
         except _BaseGone as error:
             damage = damage or _damage(base.snapshot, error)
         except StageError as error:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from specsync.blobs.store import digest_of
 from specsync.fetching.client import Fetcher
 from specsync.fetching.errors import FetchError, FetchReason
+from specsync.fetching.redact import redact_url
 from specsync.fetching.request import ANONYMOUS, Credentials, FetchRequest, FetchResult
 from specsync.kube.core import ConfigMap
 from specsync.openapi.bundle import Bundle, pack, shown_name
@@ -31,8 +32,10 @@ Get = Callable[[Wanted, int], Awaitable[bytes]]
 async def with_files(context: StageContext, root: str, body: bytes, get: Get) -> tuple[bytes, int]:
     """The document with all files that it refers to as one bundle, and how many that are; alone it stays as it is.
 
-    `root` is its URI. Raises StageError: what `get` raises, and LimitExceeded.
+    `root` is its URI. The archive has it without the query, which may hold a secret, or a signature that is new each
+    time. Raises StageError: what `get` raises, and LimitExceeded.
     """
+    root = root.partition("?")[0]
     files = {root: body}
     for _ in range(_LONGEST_CHAIN):
         packed = await asyncio.to_thread(pack, Bundle(root=root, files=files))
@@ -71,12 +74,12 @@ class Neighbours:
         self._fetcher = fetcher
         self._seconds = request.timeout
         self._left = answer.seconds_left
-        self._root = answer.final_url
+        self._root = redact_url(answer.final_url)
         # A redirect took the document elsewhere: nothing of a Secret goes there, but a host's authority stays its own.
         credentials = request.credentials if answer.same_origin else ANONYMOUS
         if not answer.same_origin and urlsplit(request.url).hostname == urlsplit(answer.final_url).hostname:
             credentials = Credentials(ca_pem=request.credentials.ca_pem, tls_from=request.credentials.tls_from)
-        self._request = replace(request, etag=None, last_modified=None, credentials=credentials)
+        self._request = replace(request, etag=None, last_modified=None, validators_of=None, credentials=credentials)
 
     async def get(self, wanted: Wanted, most: int) -> bytes:
         request = replace(self._request, url=wanted.uri, timeout=max(self._left, _NO_TIME), max_bytes=most)

@@ -1,6 +1,6 @@
 """fetch: gets the document as it is served now, and ends the job where it is what it was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specsync.blobs.store import digest_of, off_the_loop
 from specsync.fetching.errors import FetchError
@@ -32,6 +32,7 @@ class _Document:
     not_modified: bool = False
     etag: str | None = None
     last_modified: str | None = None
+    validators_of: str | None = None
 
 
 async def run(context: StageContext) -> StageResult:
@@ -49,9 +50,8 @@ async def _run(context: StageContext, share: Share) -> StageResult:
         found = await _read_config_map(context, source.config_map_ref)
     else:
         found = await _download(context, source, known, share)
-    etag, last_modified = found.etag, found.last_modified
     if found.not_modified and known is not None:
-        return _unchanged(known, etag, last_modified, "304 Not Modified")
+        return _unchanged(known, found, "304 Not Modified")
     body, files = found.body, 1
     raw_digest = await off_the_loop(len(body), digest_of, body)
     if source.external_refs == "SameOrigin" and not (known is not None and raw_digest == known.raw_digest):
@@ -59,9 +59,9 @@ async def _run(context: StageContext, share: Share) -> StageResult:
         raw_digest = await off_the_loop(len(body), digest_of, body)
     if files > 1:
         # What the server says of one file says nothing of the others: all are fetched anew, and compared.
-        etag = last_modified = None
+        found = replace(found, etag=None, last_modified=None, validators_of=None)
     if known is not None and raw_digest == known.raw_digest:
-        return _unchanged(known, etag, last_modified, "same content")
+        return _unchanged(known, found, "same content")
     raw = await context.blobs.put(context.namespace, body, owner_reference(context.job))
     output = FetchOutput(
         source_digest=context.dependency.spec.reading_digest(),
@@ -69,8 +69,9 @@ async def _run(context: StageContext, share: Share) -> StageResult:
         raw_digest=raw_digest,
         files=files,
         external_refs=source.external_refs,
-        etag=etag,
-        last_modified=last_modified,
+        etag=found.etag,
+        last_modified=found.last_modified,
+        validators_of=found.validators_of,
         fetched_at=fetched_at,
         damage=damage,
     )
@@ -93,13 +94,14 @@ def _known_state(context: StageContext) -> SourceState | None:
     return status.source
 
 
-def _unchanged(known: SourceState, etag: str | None, last_modified: str | None, message: str) -> StageResult:
+def _unchanged(known: SourceState, found: _Document, message: str) -> StageResult:
     output = FetchOutput(
         source_digest=known.url_digest,
         not_modified=True,
         raw_digest=known.raw_digest,
-        etag=etag,
-        last_modified=last_modified,
+        etag=found.etag,
+        last_modified=found.last_modified,
+        validators_of=found.validators_of,
         fetched_at=now(),
     )
     return StageResult(output, message=message, ends="Unchanged")
@@ -135,6 +137,7 @@ async def _download(context: StageContext, source: Source, known: SourceState | 
         max_bytes=context.max_document_bytes,
         etag=known.etag if known else None,
         last_modified=known.last_modified if known else None,
+        validators_of=known.validators_of if known else None,
         credentials=credentials,
         user_agent=context.user_agent,
         pin=pin,
@@ -155,6 +158,7 @@ async def _download(context: StageContext, source: Source, known: SourceState | 
         not_modified=answer.not_modified,
         etag=answer.etag,
         last_modified=answer.last_modified,
+        validators_of=answer.validators_of,
     )
 
 

@@ -1,10 +1,17 @@
-"""persist: writes the ChangeSet, which bears the job's name: what a user needs to see, the rest in a blob."""
+"""persist: writes the ChangeSet, which bears the job's name: what a user needs to see, the rest in a blob.
 
-from typing import Any
+Where a job that failed afterwards, before all were told, has found the very same change, its ChangeSet is taken over
+instead.
+"""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
 from specsync.blobs.store import BlobMissing
+from specsync.diffing.comparison import Cause, Comparison, Event, Witness
 from specsync.kube.client import Conflict, NotFound
 from specsync.resources import ChangeSet, Dependency
 from specsync.resources.changeset import (
@@ -23,33 +30,15 @@ from specsync.resources.changeset import (
 )
 from specsync.resources.meta import ObjectMeta, owner_reference
 from specsync.resources.reasons import Reason
-from specsync.resources.syncjob import DiffOutput, NormalizeOutput, ParseOutput, PersistOutput
+from specsync.resources.syncjob import DiffOutput, NormalizeOutput, ParseOutput, PersistOutput, SnapshotOutput
 from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult
+from specsync.stages.leftover import same_changes
 from specsync.stages.raw import loader
 
+C = TypeVar("C", ChangeCause, ChangeEvent)
+
 _TEXT = 1024  # characters of one text of the resource; the blob has it whole
-
-
-class _Witness(ChangeWitness, frozen=True, kw_only=True):
-    """A witness as the blob has it: its value as it is sent."""
-
-    value: Any
-
-
-class _Event(ChangeEvent, frozen=True, kw_only=True):
-    """An event as the blob has it: the values are as they stand in the documents, numbers and lists too."""
-
-    before: Any = None
-    after: Any = None
-    witness: _Witness | None = None
-
-
-class _Changes(msgspec.Struct):
-    """The blob that the diff stage wrote, as far as the resource shows it."""
-
-    summary: ChangeSummary
-    causes: list[ChangeCause] = []
-    events: list[_Event] = []
+_CAUSES_BYTES = 512 * 1024  # with the events less than etcd takes, 1.5 MiB, whatever the script they are in
 
 
 async def run(context: StageContext) -> StageResult:
@@ -57,23 +46,16 @@ async def run(context: StageContext) -> StageResult:
     await _check_base(context)
     if diff.changes is None or not (diff.breaking or diff.risky or diff.safe):
         return StageResult(PersistOutput(), message="nothing that a rule knows of")
-    changes = msgspec.json.decode(await loader(context, diff.changes)(), type=_Changes)
-    wanted = _change_set(context, diff, changes)
+    comparison = msgspec.json.decode(await loader(context, diff.changes)(), type=Comparison)
+    wanted = _change_set(context, diff, comparison)
+    earlier = await _found_before(context, wanted.spec.to.digest)
+    if earlier is not None:
+        return StageResult(PersistOutput(change_set=earlier), message=f"found before, by SyncJob {earlier}")
+    change_set = await _made(context, wanted)
     try:
-        change_set = await context.client.create(wanted)
-    except Conflict:
-        # This job made it before a crash, or it is somebody else's.
-        change_set = await context.client.get(ChangeSet, context.namespace, wanted.metadata.name)
-        if change_set.spec.job_uid != wanted.spec.job_uid:
-            raise StageError(
-                Reason.NAME_CONFLICT,
-                f"ChangeSet {wanted.metadata.name} exists and isn't this job's: delete it, or create another SyncJob",
-            ) from None
-    if change_set.spec.blob is not None:
-        try:
-            await context.blobs.link(context.namespace, change_set.spec.blob, owner_reference(change_set))
-        except BlobMissing as error:
-            raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
+        await _link(context, change_set)
+    except BlobMissing as error:
+        raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
     return StageResult(PersistOutput(change_set=change_set.metadata.name))
 
 
@@ -91,13 +73,46 @@ async def _check_base(context: StageContext) -> None:
         raise BaseMoved
 
 
-def _change_set(context: StageContext, diff: DiffOutput, changes: _Changes) -> ChangeSet:
+async def _found_before(context: StageContext, digest: str) -> str | None:
+    """The name of the change set to take over, with its blob, if there is a whole one."""
+    for change in await same_changes(context, digest):
+        name = change.metadata.name
+        try:
+            await _link(context, await context.client.get(ChangeSet, context.namespace, name))
+        except BlobMissing:
+            continue  # not all of it is left; the leader deletes it when there is a whole one
+        return name
+    return None
+
+
+async def _made(context: StageContext, wanted: ChangeSet) -> ChangeSet:
+    try:
+        return await context.client.create(wanted)
+    except Conflict:
+        # This job made it before a crash, or it is somebody else's.
+        found = await context.client.get(ChangeSet, context.namespace, wanted.metadata.name)
+        if found.spec.job_uid != wanted.spec.job_uid:
+            raise StageError(
+                Reason.NAME_CONFLICT,
+                f"ChangeSet {wanted.metadata.name} exists and isn't this job's: delete it, or create another SyncJob",
+            ) from None
+        return found
+
+
+async def _link(context: StageContext, change_set: ChangeSet) -> None:
+    """Lets the blob with all of the changes, if there is one, live as long as the change set. Raises BlobMissing."""
+    if change_set.spec.blob is not None:
+        await context.blobs.link(context.namespace, change_set.spec.blob, owner_reference(change_set))
+
+
+def _change_set(context: StageContext, diff: DiffOutput, comparison: Comparison) -> ChangeSet:
     """A pure function of the job and its records: two workers make the same."""
     base = context.job.status.base
     if base is None:
         raise StageError(Reason.INTERNAL_ERROR, "there is nothing to compare with; create another SyncJob")
-    events = _first_events(changes.events)
-    truncated = len(events) < len(changes.events) or len(changes.causes) > MAX_CAUSES
+    causes = _fitting(map(_shortened_cause, comparison.causes), MAX_CAUSES, _CAUSES_BYTES)
+    events = _fitting(map(_shortened_event, comparison.events), MAX_EVENTS, MAX_EVENTS_BYTES)
+    truncated = len(events) < len(comparison.events) or len(causes) < len(comparison.causes)
     current = context.dependency.status.current
     return ChangeSet(
         metadata=ObjectMeta(
@@ -114,12 +129,12 @@ def _change_set(context: StageContext, diff: DiffOutput, changes: _Changes) -> C
                 version=current.version if current and current.snapshot == base.snapshot else "",
             ),
             to=SnapshotPointer(
-                snapshot=context.job.metadata.name,
+                snapshot=context.output("snapshot", SnapshotOutput).name,
                 digest=context.output("normalize", NormalizeOutput).canonical_digest,
                 version=context.output("parse", ParseOutput).version,
             ),
-            summary=changes.summary,
-            causes=[_shortened_cause(cause) for cause in changes.causes[:MAX_CAUSES]],
+            summary=msgspec.convert(comparison.summary, ChangeSummary, from_attributes=True),
+            causes=causes,
             events=events,
             truncated=truncated,
             blob=diff.changes if truncated else None,
@@ -127,29 +142,35 @@ def _change_set(context: StageContext, diff: DiffOutput, changes: _Changes) -> C
     )
 
 
-def _first_events(events: list[_Event]) -> list[ChangeEvent]:
-    """As many of the events, worst first, as keep the object small."""
-    kept, size = [], 0
-    for event in events[:MAX_EVENTS]:
-        shortened = _shortened_event(event)
-        size += len(msgspec.json.encode(shortened))
-        if size > MAX_EVENTS_BYTES:
+def _fitting(found: Iterable[C], number: int, size: int) -> list[C]:
+    """As many of them, worst first, as keep the object small; `size` in bytes."""
+    kept: list[C] = []
+    for each in itertools.islice(found, number):
+        size -= len(msgspec.json.encode(each))
+        if size < 0:
             break
-        kept.append(shortened)
+        kept.append(each)
     return kept
 
 
-def _shortened_cause(cause: ChangeCause) -> ChangeCause:
-    return msgspec.structs.replace(cause, id=_short(cause.id), summary=_short(cause.summary))
+def _shortened_cause(cause: Cause) -> ChangeCause:
+    return ChangeCause(
+        scope=cause.scope,
+        id=_short(cause.id),
+        severity=cause.severity,
+        kind=cause.kind,
+        summary=_short(cause.summary),
+        operations=cause.operations,
+        fingerprint=cause.fingerprint,
+    )
 
 
-def _shortened_event(event: _Event) -> ChangeEvent:
+def _shortened_event(event: Event) -> ChangeEvent:
     return ChangeEvent(
         id=event.id,
         kind=event.kind,
         severity=event.severity,
-        operation=event.operation
-        and OperationRef(method=event.operation.method[:16], path=_short(event.operation.path)),
+        operation=_operation(event),
         # A pointer that is cut leads nowhere: better none.
         location=EventLocation(old=_pointer(event.location.old), new=_pointer(event.location.new)),
         summary=_short(event.summary),
@@ -169,7 +190,7 @@ def _value(value: Any) -> str | None:
     return _short(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
-def _shortened_witness(witness: _Witness | None) -> ChangeWitness | None:
+def _shortened_witness(witness: Witness | None) -> ChangeWitness | None:
     """The witness with its value as JSON; none where that is too long, for a part of it shows nothing."""
     if witness is None:
         return None
@@ -187,8 +208,9 @@ def _shortened_witness(witness: _Witness | None) -> ChangeWitness | None:
     )
 
 
-def _operation(operation: OperationRef | None) -> OperationRef | None:
-    return operation and OperationRef(method=operation.method[:16], path=_short(operation.path))
+def _operation(event: Event) -> OperationRef | None:
+    found = event.operation
+    return None if found is None else OperationRef(method=found.method[:16], path=_short(found.path))
 
 
 def _pointer(pointer: str | None) -> str | None:

@@ -1,7 +1,9 @@
 """snapshot: writes the SpecSnapshot, which bears the job's name. The first one is the baseline, and ends the job."""
 
+from msgspec.structs import replace
+
 from specsync.blobs.store import BlobMissing
-from specsync.kube.client import Conflict
+from specsync.kube.client import Conflict, NotFound
 from specsync.resources import SpecSnapshot
 from specsync.resources.blobref import BlobRef
 from specsync.resources.meta import ObjectMeta, now, owner_reference
@@ -9,20 +11,12 @@ from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
 from specsync.resources.syncjob import FetchOutput, Judgement, NormalizeOutput, ParseOutput, SnapshotOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+from specsync.stages.leftover import same_changes
 
 
 async def run(context: StageContext) -> StageResult:
     wanted = _snapshot(context)
-    try:
-        snapshot = await context.client.create(wanted)
-    except Conflict:
-        # This job made it before a crash, or it is somebody else's.
-        snapshot = await context.client.get(SpecSnapshot, context.namespace, wanted.metadata.name)
-        if snapshot.spec.job_uid != wanted.spec.job_uid or snapshot.spec.digests != wanted.spec.digests:
-            raise StageError(
-                Reason.NAME_CONFLICT,
-                f"SpecSnapshot {wanted.metadata.name} exists and isn't this job's: delete it, or sync again",
-            ) from None
+    snapshot = await _taken_before(context, wanted) or await _made(context, wanted)
     owner = owner_reference(snapshot)
     blobs = snapshot.spec.blobs
     for blob in (blobs.raw, blobs.canonical, blobs.operations, blobs.findings):
@@ -33,6 +27,32 @@ async def run(context: StageContext) -> StageResult:
 
 
 STAGE = Stage("snapshot", run, deadline=60.0)
+
+
+async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot | None:
+    """The snapshot of a job that failed later, with the change set that this one will take over."""
+    for change in await same_changes(context, wanted.spec.digests.canonical):
+        try:
+            found = await context.client.get(SpecSnapshot, context.namespace, change.spec.to.snapshot)
+        except NotFound:
+            continue
+        if replace(found.spec, job_uid=wanted.spec.job_uid, fetched_at=wanted.spec.fetched_at) == wanted.spec:
+            return found
+    return None
+
+
+async def _made(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot:
+    try:
+        return await context.client.create(wanted)
+    except Conflict:
+        # This job made it before a crash, or it is somebody else's.
+        found = await context.client.get(SpecSnapshot, context.namespace, wanted.metadata.name)
+        if found.spec.job_uid != wanted.spec.job_uid or found.spec.digests != wanted.spec.digests:
+            raise StageError(
+                Reason.NAME_CONFLICT,
+                f"SpecSnapshot {wanted.metadata.name} exists and isn't this job's: delete it, or sync again",
+            ) from None
+        return found
 
 
 def _snapshot(context: StageContext) -> SpecSnapshot:

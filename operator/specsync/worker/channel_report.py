@@ -1,13 +1,18 @@
 """An AlertChannel's status, which its one sender writes: whether it works, what went out, who sends.
 
-Each write is fenced by the sender's id and epoch. Counts are written now and then, a change of Ready at once.
+Each write is fenced by the sender's id and epoch. Counts are written now and then, a change of Ready at once. What
+others are to hear of a change comes before it is written: a successor that finds it unwritten tells them again, under
+the same names.
 """
 
 import datetime as dt
 import time
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import structlog
+from msgspec import Meta
 from msgspec.structs import replace
 
 from specsync.alerting.channels.contract import ChannelBroken, DeliveryError
@@ -24,8 +29,9 @@ from specsync.resources.alertchannel import (
     ChannelOutcome,
     HandledTest,
 )
+from specsync.resources.alertdelivery import AlertDeliveryStatus
 from specsync.resources.conditions import condition, find, merge
-from specsync.resources.meta import now, to_wire
+from specsync.resources.meta import Definition, FrozenStruct, ObjectMeta, Resource, now, to_wire
 from specsync.resources.reasons import Reason
 from specsync.worker.sending import Outcome
 
@@ -39,24 +45,44 @@ class SenderLost(Exception):
     """Another worker sends by this channel now, or it is gone."""
 
 
+@dataclass(frozen=True)
+class _News:
+    """What another channel is to be told of this one: if it was sent the delivery `after`, where one is named."""
+
+    delivery: AlertDelivery
+    after: str = ""
+
+
+class _SentHead(FrozenStruct, frozen=True, kw_only=True):
+    """An AlertDelivery without its message."""
+
+    definition: ClassVar[Definition] = AlertDelivery.definition
+    metadata: ObjectMeta
+    status: Annotated[AlertDeliveryStatus, Meta()]
+
+    @property
+    def sent_at(self) -> dt.datetime:
+        return self.status.sent_at or dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
 class ChannelReport:
     """One channel's status as its sender knows it."""
 
-    def __init__(self, client: KubeClient, events: EventRecorder, channel: AlertChannel) -> None:
+    def __init__(
+        self, client: KubeClient, events: EventRecorder, channels: Store[AlertChannel], channel: AlertChannel
+    ) -> None:
         self._client = client
         self._events = events
+        self._channels = channels
         self._channel = channel
         self._status = channel.status
         self._written = channel.status
         self._at = 0.0  # of the last write, monotonic
         self._urgent = False
-        self._failures = 0
-        self._checked = -1  # the generation that was looked at
-        # What looks wrong before anything is sent makes it unready too: it is told when the first message fails.
-        ready, last = find(self._status.conditions, "Ready"), self._status.last_error
-        unready_since = ready.last_transition_time if ready is not None and ready.status == "False" else None
-        told = unready_since is not None and last is not None and last.time >= unready_since
-        self._failing_since = unready_since if told else None  # as an Event and other channels were told
+        self.failures = 0  # sendings in a row of which the channel took nothing
+        self._checked = channel.status.observed_generation
+        self._others_know = self.failing_since is not None  # that it fails
+        self._news: list[_News] = []  # what others are yet to be told
 
     @property
     def uid(self) -> str:
@@ -67,9 +93,14 @@ class ChannelReport:
         return self._status.last_error
 
     @property
+    def failing_since(self) -> dt.datetime | None:
+        """Since when it takes nothing, as people were told."""
+        return self._status.failing_since
+
+    @property
     def failing(self) -> bool:
         """Whether the latest sending that says something of the channel failed."""
-        return self._failures > 0 or self._ready() == "False"
+        return self.failures > 0 or self._ready() == "False"
 
     def rest(self) -> float:
         """Seconds after which there is something to write."""
@@ -79,76 +110,117 @@ class ChannelReport:
         """A new spec is looked at; a test that was asked for becomes a delivery. Raises ApiError."""
         self._channel = channel
         if channel.metadata.generation != self._checked:
-            self._checked = channel.metadata.generation
             await self._check(outlets)
         value = channel.metadata.annotations.get(TEST_REQUESTED_AT, "")[:256]
         handled = self._status.last_handled_test
         if not value or (handled is not None and handled.value == value):
             return
         test = new_delivery(channel, ("test", value), test_message(channel, now()), channel=channel.metadata.name)
-        deliveries.put(await _created(self._client, test))
+        created = await _created(self._client, test)
+        if not created.finished:
+            deliveries.put(created)
         self._status = replace(self._status, last_handled_test=HandledTest(value=value, delivery=test.metadata.name))
         self._urgent = True
 
-    async def succeeded(
-        self, delivery: AlertDelivery, outcome: Outcome, number: int, channels: Store[AlertChannel]
-    ) -> None:
-        """So many deliveries went out in one sending. Who was told that the channel fails is told of its end."""
-        self._failures = 0
-        detail = outcome.receipt.detail if outcome.receipt else ""
-        success = ChannelOutcome(time=outcome.at, delivery=delivery.metadata.name, message=detail)
-        self._status = replace(self._status, sent=self._status.sent + number, last_success=success)
-        since, self._failing_since = self._failing_since, None
-        self._set_ready(True, Reason.DELIVERED, f"the latest message was taken: {detail}", outcome.at)
-        if since is not None:
-            text = "takes messages again"
-            await self._events.record(self._channel, "Normal", Reason.CHANNEL_RECOVERED, text, f"{outcome.at}")
-            await self._tell_of_end(channels, since, outcome.at)
+    async def learn_of_end(self) -> None:
+        """The predecessor may have gone between the sending that ended the trouble and the word about it.
 
-    async def failed(
-        self, delivery: AlertDelivery, outcome: Outcome, channels: Store[AlertChannel], *, given_up: int
-    ) -> None:
+        Raises ApiError.
+        """
+        if self.failing_since is None:
+            return
+        meta, last = self._channel.metadata, self.last_error
+        fields = f"status.phase=Sent,spec.channel={meta.name}"
+        sent = await self._client.list(_SentHead, meta.namespace, fields=fields, page=50)
+        latest = max(sent, key=lambda head: head.sent_at, default=None)
+        if latest is not None and (last is None or latest.sent_at > last.time):
+            await self.succeeded(latest.metadata.name, latest.status.response, latest.sent_at, 0)
+
+    async def succeeded(self, delivery: str, detail: str, at: dt.datetime, number: int) -> None:
+        """So many deliveries went out in one sending. Who was told that the channel fails is told of its end."""
+        self.failures = 0
+        success = ChannelOutcome(time=at, delivery=delivery, message=detail)
+        since = self.failing_since
+        self._status = replace(self._status, sent=self._status.sent + number, last_success=success, failing_since=None)
+        self._set_ready(True, Reason.DELIVERED, f"the latest message was taken: {detail}", at)
+        if since is not None:
+            await self.record_event(
+                self._channel, "Normal", Reason.CHANNEL_RECOVERED, "takes messages again", since.isoformat()
+            )
+            self._others_know = False
+            message = channel_message(self._channel, "", at)
+            self._news += [
+                _News(self._about_this(("works again", since.isoformat()), message, other), after=begun.metadata.name)
+                for other in self._others()
+                for begun in [self._about_this(("failing", since.isoformat()), message, other)]
+            ]
+
+    async def failed(self, delivery: AlertDelivery, outcome: Outcome, *, given_up: int) -> None:
         """Nothing gets through. When that is certain, an Event says so, and other default channels are told."""
         error = outcome.error
         assert error is not None
-        self._failures += 1
+        self.failures += 1
         self._note_error(delivery, error, outcome.at, given_up)
-        if self._failures < _FAILING_AFTER and not isinstance(error, ChannelBroken) and not given_up:
+        if self.failures < _FAILING_AFTER and not isinstance(error, ChannelBroken) and not given_up:
             return
         self._set_ready(False, error.reason, error.message, outcome.at)
-        if self._failing_since is not None:
-            return
-        self._failing_since = since = self._status.conditions[0].last_transition_time
         trouble = f"{error.reason}: {error.message}"
-        await self._events.record(self._channel, "Warning", Reason.CHANNEL_FAILING, trouble, f"{outcome.at}")
-        if delivery.spec.message.kind != "Channel":
-            await self._tell_others(channels, channel_message(self._channel, trouble, outcome.at), since)
+        since = self.failing_since or outcome.at
+        if self.failing_since is None:
+            self._status = replace(self._status, failing_since=since)
+            await self.record_event(self._channel, "Warning", Reason.CHANNEL_FAILING, trouble, since.isoformat())
+        # Two that fail together would tell each other without end.
+        if not self._others_know and delivery.spec.message.kind != "Channel":
+            self._others_know = True
+            message = channel_message(self._channel, trouble, outcome.at)
+            self._news += [
+                _News(self._about_this(("failing", since.isoformat()), message, other))
+                for other in self._others()
+                if other.spec.default
+            ]
 
     async def refused(self, delivery: AlertDelivery, outcome: Outcome) -> None:
         """One message was refused for good; the channel itself works."""
         assert outcome.error is not None
-        self._failures = 0
+        self.failures = 0
         self._note_error(delivery, outcome.error, outcome.at, 1)
 
     def count_failed(self, number: int) -> None:
         self._status = replace(self._status, failed=self._status.failed + number)
 
+    def look_again(self) -> None:
+        """Its settings are to be looked at once more: a Secret was written."""
+        self._checked = -1
+
+    async def record_event(self, about: Resource, type_: str, reason: Reason, text: str, occasion: str) -> None:
+        """Writes an Event, as far as the API server takes it: nothing waits for that."""
+        try:
+            await self._events.record(about, type_, reason, text, occasion)
+        except ApiError as error:
+            log.warning("event not written", about=about.metadata.name, reason=reason.value, error=str(error))
+
     async def write_if_due(self, *, idle: bool) -> None:
-        """Writes what isn't written yet: what is urgent at once, counts now and then. Raises SenderLost, ApiError."""
+        """Tells others what there is, then writes: what is urgent at once, counts now and then.
+
+        Raises SenderLost, ApiError.
+        """
+        await self._tell_others()
         due = self._urgent or time.monotonic() >= self._at + (_EVERY if not idle else _EVERY / 2)
         if self._status != self._written and due:
             await self.write()
 
-    async def write(self) -> None:
-        """Writes the status, fenced. Raises SenderLost, ApiError."""
-        sender = self._status.sender
+    async def write(self, *, hands_back: bool = False) -> None:
+        """Writes the status, fenced; `hands_back` leaves the channel to others. Raises SenderLost, ApiError."""
+        sender, status = self._status.sender, self._status
         assert sender is not None
+        if hands_back:
+            status = replace(status, sender=replace(sender, worker=""))
         meta = self._channel.metadata
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": meta.uid},
             {"op": "test", "path": "/status/sender/worker", "value": sender.worker},
             {"op": "test", "path": "/status/sender/epoch", "value": sender.epoch},
-            {"op": "add", "path": "/status", "value": to_wire(self._status)},
+            {"op": "add", "path": "/status", "value": to_wire(status)},
         ]
         try:
             await self._client.patch(AlertChannel, meta.namespace, meta.name, patch, subresource="status")
@@ -160,27 +232,26 @@ class ChannelReport:
 
     async def hand_back(self) -> None:
         """Writes the last counts, and leaves the channel to others. Raises SenderLost, ApiError."""
-        sender = self._status.sender
-        assert sender is not None
-        await self.write()
-        meta = self._channel.metadata
-        patch: list[dict[str, Any]] = [
-            {"op": "test", "path": "/status/sender/worker", "value": sender.worker},
-            {"op": "test", "path": "/status/sender/epoch", "value": sender.epoch},
-            {"op": "add", "path": "/status/sender/worker", "value": ""},
-        ]
-        await self._client.patch(AlertChannel, meta.namespace, meta.name, patch, subresource="status")
+        await self._tell_others()
+        await self.write(hands_back=True)
 
     async def _check(self, outlets: OutletMaker) -> None:
         """Whether the settings look right, as far as that shows without sending anything."""
-        at = now()
-        self._status = replace(self._status, observed_generation=self._channel.metadata.generation)
-        self._urgent = True
+        at, generation, wrong = now(), self._channel.metadata.generation, None
         try:
             channel_for(self._channel.spec)
             await outlets.outlet(self._channel)
         except DeliveryError as error:
-            self._set_ready(False, error.reason, error.message, at)
+            wrong = error
+        except ApiError as error:
+            log.warning(
+                "channel's Secret not read, trying again", channel=self._channel.metadata.name, error=str(error)
+            )
+            return
+        self._checked, self._urgent = generation, True
+        self._status = replace(self._status, observed_generation=generation)
+        if wrong is not None:
+            self._set_ready(False, wrong.reason, wrong.message, at)
             return
         ready = find(self._status.conditions, "Ready")
         if ready is None or ready.status == "False":
@@ -211,34 +282,32 @@ class ChannelReport:
             # A success like the last one is in lastSuccess.
             self._status = replace(self._status, conditions=conditions)
 
-    async def _tell_others(self, channels: Store[AlertChannel], message: Message, since: dt.datetime) -> None:
-        """The default channels of the namespace, but this one."""
-        for other in self._others(channels):
-            told = new_delivery(self._channel, ("failing", since.isoformat()), message, channel=other)
+    async def _tell_others(self) -> None:
+        """Writes what is yet to be told. Raises ApiError where that is to be tried again."""
+        while self._news:
+            news = self._news[0]
             try:
-                await _created(self._client, told)
-            except ApiError as failure:
-                log.warning("other channel not told", channel=other, error=str(failure))
-
-    async def _tell_of_end(self, channels: Store[AlertChannel], since: dt.datetime, at: dt.datetime) -> None:
-        message = channel_message(self._channel, "", at)
-        for other in self._others(channels):
-            begun = new_delivery(self._channel, ("failing", since.isoformat()), message, channel=other)
-            try:
-                await self._client.get(AlertDelivery, begun.metadata.namespace, begun.metadata.name)
-                end = ("works again", since.isoformat())
-                await _created(self._client, new_delivery(self._channel, end, message, channel=other))
+                if news.after:
+                    await self._client.get(AlertDelivery, news.delivery.metadata.namespace, news.after)
+                await _created(self._client, news.delivery)
             except NotFound:
                 pass  # it never heard of the beginning
-            except ApiError as failure:
-                log.warning("other channel not told", channel=other, error=str(failure))
+            except ApiError as error:
+                if error.unknown:
+                    raise
+                log.warning("other channel not told", channel=news.delivery.spec.channel, error=str(error))
+            self._news.remove(news)
 
-    def _others(self, channels: Store[AlertChannel]) -> list[str]:
+    def _about_this(self, identity: Sequence[str], message: Message, other: AlertChannel) -> AlertDelivery:
+        return new_delivery(self._channel, identity, message, channel=other.metadata.name)
+
+    def _others(self) -> list[AlertChannel]:
+        """The channels of the namespace, but this one."""
         mine = self._channel.metadata
         return [
-            other.metadata.name
-            for other in channels
-            if other.metadata.namespace == mine.namespace and other.metadata.name != mine.name and other.spec.default
+            other
+            for other in self._channels
+            if other.metadata.namespace == mine.namespace and other.metadata.name != mine.name
         ]
 
     async def _still_mine(self) -> bool:

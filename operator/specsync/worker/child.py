@@ -19,6 +19,7 @@ from specsync.worker.wire import (
     Broken,
     Call,
     Missing,
+    Outcome,
     Refused,
     Reply,
     decode_call,
@@ -80,14 +81,16 @@ def serve(calls: BinaryIO, replies: BinaryIO) -> None:
         if len(header) < HEADER.size:
             return
         body = calls.read(HEADER.unpack(header)[0])
-        reply = encode(_answer(engine, decode_call(body)))
+        outcome = _outcome(engine, decode_call(body))
+        reply = encode(Reply(outcome, _peak_memory()))
+        del outcome
         del body
         view = memoryview(reply)
         while view:
             view = view[replies.write(view) or 0 :]
 
 
-def _answer(engine: DocumentEngine, call: Call) -> Reply:
+def _outcome(engine: DocumentEngine, call: Call) -> Outcome:
     if call.new_job:
         engine.forget()
     for digest, content in call.parts.items():
@@ -97,7 +100,7 @@ def _answer(engine: DocumentEngine, call: Call) -> Reply:
         if call.operation not in OPERATIONS:
             return Broken(exhausted=False, text=f"no such operation: {call.operation}")
         output = getattr(engine, call.operation)(**call.arguments)
-        return Answer(encode_output(output), _peak_memory())
+        return Answer(encode_output(output))
     except PartMissing as missing:
         return Missing(missing.digest)
     except DocumentError as error:

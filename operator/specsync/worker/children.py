@@ -18,7 +18,7 @@ import structlog
 from specsync.resources.reasons import Reason
 from specsync.stages.contract import Load, StageError
 from specsync.worker import metrics
-from specsync.worker.wire import HEADER, Answer, Call, Missing, Refused, Reply, decode_reply, encode
+from specsync.worker.wire import HEADER, Answer, Call, Missing, Outcome, Refused, decode_reply, encode
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class _Child:
         self.jobs = 0
         self.peak_memory = 0
 
-    async def exchange(self, call: Call) -> Reply:
+    async def exchange(self, call: Call) -> Outcome:
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise _Died
@@ -50,9 +50,11 @@ class _Child:
             stdin.write(encode(call))
             await stdin.drain()
             header = await stdout.readexactly(HEADER.size)
-            return decode_reply(await stdout.readexactly(HEADER.unpack(header)[0]))
+            reply = decode_reply(await stdout.readexactly(HEADER.unpack(header)[0]))
         except (asyncio.IncompleteReadError, OSError) as error:
             raise _Died from error
+        self.peak_memory = reply.peak_memory
+        return reply.outcome
 
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -117,9 +119,6 @@ class ChildPool:
             await self._retire(child)
 
     async def _start(self) -> _Child:
-        self.started += 1
-        metrics.CHILDREN_STARTED.inc()
-        metrics.CHILDREN.inc()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -132,6 +131,9 @@ class ChildPool:
             # Ctrl-C in a terminal reaches the whole group; the worker decides when its children end.
             start_new_session=True,
         )
+        self.started += 1
+        metrics.CHILDREN_STARTED.inc()
+        metrics.CHILDREN.inc()
         return _Child(process)
 
     async def _retire(self, child: _Child) -> None:
@@ -176,7 +178,7 @@ class JobEngine:
         while True:
             self._busy = True
             try:
-                answer = await self._exchange(child, Call(operation, arguments, content, self._new_job))
+                outcome = await self._exchange(child, Call(operation, arguments, content, self._new_job))
             except _Died as death:
                 deaths += 1
                 if deaths == _DEATHS:
@@ -186,20 +188,19 @@ class JobEngine:
                 child, content = await self.reserve(), {}
                 continue
             self._busy = self._new_job = False
-            match answer:
+            match outcome:
                 case Answer():
-                    child.peak_memory = answer.peak_memory
-                    return msgspec.msgpack.decode(answer.output, type=reply)
+                    return msgspec.msgpack.decode(outcome.output, type=reply)
                 case Missing(digest) if digest in parts and digest not in content:
                     content = {digest: await parts[digest]()}
                 case Refused():
-                    raise StageError(Reason(answer.reason), answer.message)
+                    raise StageError(Reason(outcome.reason), outcome.message)
                 case Missing(digest):
                     raise StageError(Reason.INTERNAL_ERROR, f"the child process lacks {digest}", retryable=True)
-                case _ if answer.exhausted:
+                case _ if outcome.exhausted:
                     raise _exhausted("took too much memory")
                 case _:
-                    log.error("document engine failed", operation=operation, error=answer.text)
+                    log.error("document engine failed", operation=operation, error=outcome.text)
                     raise StageError(
                         Reason.INTERNAL_ERROR,
                         f"the {operation} step failed on this document; the operator's log says more. Please report it",
@@ -210,7 +211,7 @@ class JobEngine:
             child, self._child = self._child, None
             await self._pool.give_back(child, fit=not self._busy)
 
-    async def _exchange(self, child: _Child, call: Call) -> Reply:
+    async def _exchange(self, child: _Child, call: Call) -> Outcome:
         try:
             return await child.exchange(call)
         except asyncio.CancelledError:

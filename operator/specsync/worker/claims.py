@@ -1,21 +1,23 @@
-"""Claims: who works on a job, or sends a delivery. Each write of its holder is fenced by uid, worker and epoch.
+"""Claims: who works on a job, or sends a delivery. Each write of its holder is fenced by the claim's epoch.
 
-A claim is a JSON Patch whose `test` operations make it a compare-and-swap. A holder whose test fails has lost its
-claim and writes nothing more: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html (fencing).
+All writes are compare-and-swap on the object's resourceVersion. Where a claim's is refused, another was quicker. Where
+a holder's is refused, it looks: is the claim still its own (a user has only annotated the job), it writes again; else
+it has lost it, and writes nothing more.
+https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html (fencing)
 """
 
 import asyncio
 import datetime as dt
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from msgspec.structs import replace
 
-from specsync.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
+from specsync.kube.client import ApiError, Conflict, KubeClient, NotFound
 from specsync.kube.leases import Roster
 from specsync.resources import AlertDelivery, SyncJob
 from specsync.resources.alertdelivery import AlertDeliveryStatus
-from specsync.resources.meta import now, to_wire
+from specsync.resources.meta import now
 from specsync.resources.syncjob import Claim, SyncJobStatus
 from specsync.worker import metrics
 
@@ -70,14 +72,9 @@ async def take(client: KubeClient, job: J, status: SyncJobStatus | AlertDelivery
 
     Raises ApiError where that can't be known.
     """
-    tests = [
-        _test("/metadata/uid", job.metadata.uid),
-        _test("/status/phase", job.status.phase),
-        *_claim_tests(job.status.claim),
-    ]
     try:
-        return await _write(client, job, tests, status)
-    except (Invalid, NotFound, Conflict):
+        return await client.update_status(replace(job, status=status))
+    except (NotFound, Conflict):
         return None
     except ApiError as error:
         if not error.unknown:
@@ -106,30 +103,22 @@ class Held(Generic[J]):
 
         Raises ClaimLost; ApiError where the server refuses the status itself.
         """
-        # The phase too: a write that was given up, and is late, must not wake a job that was ended since.
-        tests = [
-            _test("/metadata/uid", self.job.metadata.uid),
-            _test("/status/phase", self._phase),
-            *_claim_tests(self._claim),
-        ]
         pause = _FIRST_PAUSE
         while True:
             try:
-                self.job = await _write(self._client, self.job, tests, status)
-            except (NotFound, Invalid) as error:
-                # 422 is a failed test or a schema error: what the server holds tells which.
+                self.job = await self._client.update_status(replace(self.job, status=status))
+            except (NotFound, Conflict) as error:
                 current = await self._latest()
                 if current is None or not _holds(current, self.job, self._claim):
                     raise ClaimLost from error
-                if current.status.phase == self._phase:
-                    raise
-                # The end was written by an attempt whose answer was lost.
                 self.job = current
-                return
+                if current.status.phase != self._phase:
+                    return  # the end was written by an attempt whose answer was lost
+                # A user changed something else, or an attempt whose answer was lost was carried out. To replace the
+                # whole status, once more perhaps, does no harm.
             except ApiError as error:
-                if not (error.unknown or isinstance(error, Conflict)):
+                if not error.unknown:
                     raise
-                # It may have been carried out. Replacing the whole status again does no harm, if it is still ours.
                 log.warning("status write failed, trying again", job=self.job.metadata.name, error=str(error))
                 await asyncio.sleep(max(pause, error.retry_after or 0.0))
                 pause = min(pause * 2, _LAST_PAUSE)
@@ -159,20 +148,3 @@ def _holds(current: J, job: J, claim: Claim) -> bool:
     theirs = current.status.claim
     same = theirs is not None and (theirs.worker, theirs.epoch) == (claim.worker, claim.epoch)
     return same and current.metadata.uid == job.metadata.uid
-
-
-def _claim_tests(held: Claim | None) -> list[dict[str, Any]]:
-    if held is None:
-        return [_test("/status/claim", None)]  # RFC 6902 has no "absent"; the API server takes null for it
-    return [_test("/status/claim/worker", held.worker), _test("/status/claim/epoch", held.epoch)]
-
-
-def _test(path: str, value: Any) -> dict[str, Any]:
-    return {"op": "test", "path": path, "value": value}
-
-
-async def _write(
-    client: KubeClient, job: J, tests: list[dict[str, Any]], status: SyncJobStatus | AlertDeliveryStatus
-) -> J:
-    patch = [*tests, {"op": "add", "path": "/status", "value": to_wire(status)}]
-    return await client.patch(type(job), job.metadata.namespace, job.metadata.name, patch, subresource="status")

@@ -29,13 +29,13 @@ from specsync.resources.meta import now, to_wire
 from specsync.resources.reasons import Reason
 from specsync.worker.channel_report import SenderLost
 from specsync.worker.desk import UNFINISHED_DELIVERIES, Desk, Post
-from specsync.worker.sending import finish_pending
+from specsync.worker.sending import write_pending
 
 log = structlog.get_logger()
 
 _SCAN_SECONDS = 1.0
 _AFTER_ERROR = 5.0
-_TAKEN_AT_ONCE = 20
+_AT_ONCE = 20  # channels that are taken, or handed back
 
 
 class Deliveries:
@@ -59,7 +59,6 @@ class Deliveries:
         self._post = Post(client, channels, deliveries, outlets, events, timing, worker, safe, pause)
         self._roster = roster
         self._desks: dict[Key, tuple[Desk, asyncio.Task[None]]] = {}
-        self._drained: list[tuple[Desk, asyncio.Task[None]]] = []
         self._closing = False
         self._wake = asyncio.Event()
         channels.on_change.append(self._wake_desk)
@@ -81,20 +80,19 @@ class Deliveries:
                 self._wake.clear()
                 free = [channel for channel in self._post.channels if self._is_free(channel)]
                 random.shuffle(free)
-                for first in range(0, len(free), _TAKEN_AT_ONCE):
+                for first in range(0, len(free), _AT_ONCE):
                     loop.advance()
-                    await asyncio.gather(*(self._take(channel) for channel in free[first : first + _TAKEN_AT_ONCE]))
+                    await asyncio.gather(*(self._take(channel) for channel in free[first : first + _AT_ONCE]))
                 await self._give_up_without_channel()
 
     async def drain(self, seconds: float) -> None:
         """Begins nothing more, and gives what is being sent a moment to come to its end."""
-        self._closing = True
+        self._closing = True  # from now on all desks are kept, for `hand_back`
         for desk, _ in self._desks.values():
             desk.closing = True
             desk.wake.set()
-        self._drained = list(self._desks.values())
-        if self._drained:
-            await asyncio.wait([task for _, task in self._drained], timeout=seconds)
+        if self._desks:
+            await asyncio.wait([task for _, task in self._desks.values()], timeout=seconds)
 
     async def stop(self) -> None:
         """Drops all at once, without a word: others may take over any moment."""
@@ -103,14 +101,18 @@ class Deliveries:
 
     async def hand_back(self) -> None:
         """Ends the desks, and leaves the channels to others, with the last counts written."""
-        desks = self._drained or list(self._desks.values())
+        self._closing = True
         await self.stop()
+        desks = list(self._desks.values())
         await asyncio.gather(*(task for _, task in desks), return_exceptions=True)
-        for desk, _ in desks:
-            try:
-                await desk.report.hand_back()
-            except (SenderLost, ApiError) as error:
-                log.warning("channel not handed back", error=str(error))
+        for first in range(0, len(desks), _AT_ONCE):
+            await asyncio.gather(*(self._hand_back(desk) for desk, _ in desks[first : first + _AT_ONCE]))
+
+    async def _hand_back(self, desk: Desk) -> None:
+        try:
+            await desk.report.hand_back()
+        except (SenderLost, ApiError) as error:
+            log.warning("channel not handed back", error=str(error))
 
     async def aclose(self) -> None:
         await self._post.outlets.aclose()
@@ -134,12 +136,13 @@ class Deliveries:
             return
         self._post.channels.put(taken)
         desk = Desk(self._post, taken)
+        desk.closing = self._closing
         task = asyncio.create_task(self._serve(desk), name=f"channel {channel.metadata.name}")
         self._desks[key] = (desk, task)
         log.info("sends by channel", channel="/".join(key), epoch=taken.status.sender and taken.status.sender.epoch)
 
         def ended(_: "asyncio.Task[None]") -> None:
-            if self._desks.get(key, (None, None))[1] is task:
+            if not self._closing:
                 del self._desks[key]
             self._wake.set()
 
@@ -182,12 +185,12 @@ class Deliveries:
             meta, name = delivery.metadata, delivery.spec.channel
             if delivery.status.phase != "Pending" or given_up_at(delivery, self._post.timing) > at:
                 continue
-            if self._post.channels.get(meta.namespace, name) is not None:
+            if self._post.channels.get(meta.namespace, name) is not None or await self._exists(meta.namespace, name):
                 continue
             text = f"AlertChannel {name} doesn't exist in namespace {meta.namespace}: create it, then ask for a retry."
             status = replace(delivery.status, phase="DeadLettered", reason=Reason.CHANNEL_NOT_FOUND, message=text)
             try:
-                ended = await finish_pending(self._post.client, delivery, status)
+                ended = await write_pending(self._post.client, delivery, status)
             except ApiError as error:
                 log.warning("delivery not given up", delivery=meta.name, error=str(error))
                 continue
@@ -196,6 +199,16 @@ class Deliveries:
                 metrics.deliveries("Unknown", "DeadLettered").inc()
                 occasion = f"{meta.uid}/{delivery.status.last_handled_retry}"
                 await self._post.events.record(delivery, "Warning", Reason.DELIVERY_FAILED, text, occasion)
+
+    async def _exists(self, namespace: str, name: str) -> bool:
+        """Whether there is such a channel, or may be: the store doesn't know at once, nor while it isn't filled."""
+        try:
+            await self._post.client.get(AlertChannel, namespace, name)
+        except NotFound:
+            return False
+        except ApiError as error:
+            log.warning("channel not read", channel=name, error=str(error))
+        return True
 
     def _wake_desk(self, channel: AlertChannel) -> None:
         self._wake_by_key((channel.metadata.namespace, channel.metadata.name))

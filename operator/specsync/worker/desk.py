@@ -7,15 +7,15 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 from msgspec.structs import replace
 
 from specsync.alerting import metrics
-from specsync.alerting.batching import Batch, due_time, is_due, mode_of, next_batch, opens_window
-from specsync.alerting.channels.contract import Receipt, Rejected
+from specsync.alerting.batching import Batch, bound_names, due_time, is_due, mode_of, next_batch, opens_window
+from specsync.alerting.channels.contract import DeliveryError, Receipt, Rejected
 from specsync.alerting.channels.registry import KINDS
 from specsync.alerting.pace import AlertTiming, RateLimit, batch_given_up_at, given_up_at, pause_before_retry
 from specsync.alerting.secrets import OutletMaker
@@ -29,16 +29,17 @@ from specsync.resources.reasons import Reason
 from specsync.worker.channel_report import ChannelReport, SenderLost
 from specsync.worker.claims import ClaimLost, Held
 from specsync.worker.holding import held_back
+from specsync.worker.secret_looks import SECRETS_EVERY, SecretLooks
 from specsync.worker.sending import (
     Outcome,
     Pause,
     begin,
-    finish_pending,
     is_of_channel,
     record_failure,
     record_sent,
     send,
     was_taken,
+    write_pending,
 )
 
 log = structlog.get_logger()
@@ -46,6 +47,8 @@ log = structlog.get_logger()
 UNFINISHED_DELIVERIES = "status.phase!=Sent,status.phase!=DeadLettered,status.phase!=Suppressed"
 _LONGEST_REST = 30.0  # seconds, without anything that is due
 _AFTER_ERROR = 2.0  # seconds, where the API server refuses a request
+_CLOCKS_DIFFER = 5.0  # seconds at most between two workers' clocks, which the API server corrects
+_FOR_NOW = (401, 403)  # how an API server refuses that isn't up yet, or a token that is about to be renewed
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,16 @@ class Desk:
         """`channel` as it was written last, with this worker as its sender."""
         self._post = post
         self._namespace, self._name = channel.metadata.namespace, channel.metadata.name
-        self.report = ChannelReport(post.client, post.events, channel)
+        self.report = ChannelReport(post.client, post.events, post.channels, channel)
         self._rate = RateLimit()
         self._window_until = self._first_window(channel)
         self._paused_until: dt.datetime | None = None
+        self._failing_since = self.report.failing_since  # since the first failure after a success
         self._generation = channel.metadata.generation
         self._asked: set[tuple[str, str]] = set()  # what users asked for: retries and tests, as far as noticed
         self._hurried: set[str] = set()  # versions of deliveries whose next attempt needn't be waited for
         self._alone: set[str] = set()  # uids of members of a group that was refused
+        self._secrets = SecretLooks(post.outlets)
         self.wake = asyncio.Event()
         self.closing = False  # true: what is under way comes to its end, and nothing is begun any more
 
@@ -118,6 +123,7 @@ class Desk:
             if delivery.metadata.uid not in present:
                 await self._learn(delivery)
         self._paused_until = self._first_pause()
+        await self.report.learn_of_end()
 
     async def _step(self) -> float:
         """One thing that is due. Seconds to rest then; 0 for none, less where the channel is gone."""
@@ -125,6 +131,9 @@ class Desk:
         if channel is None or channel.metadata.uid != self.report.uid:
             return -1.0
         await self._notice_changes(channel)
+        if await self._secrets.written(channel, failing=self.report.failing):
+            self.report.look_again()
+            self._hurry()
         if channel.spec.suspend or not self._post.safe():
             return _LONGEST_REST if channel.spec.suspend else 1.0
         waiting = self._waiting()
@@ -135,7 +144,7 @@ class Desk:
                 return await self._adopt(channel, orphan, waiting)
         await self._give_up_late(channel, waiting, at)
         if self._paused_until is not None and at < self._paused_until:
-            return (self._paused_until - at).total_seconds()
+            return min((self._paused_until - at).total_seconds(), SECRETS_EVERY)
         limit = self._rate.wait(channel.spec.rate_limit.messages_per_minute, time.monotonic())
         if limit > 0:
             return limit
@@ -145,6 +154,7 @@ class Desk:
             at,
             groups=KINDS[channel.spec.type].groups,
             window_open=window > 0,
+            failing=self.report.failures > 0,
             alone=self._alone,
         )
         if batch is None:
@@ -183,7 +193,8 @@ class Desk:
         if attempts <= 1 or claim is None or claim.claimed_at is None:
             return 0.0
         pause = min(self._post.timing.last_retry, self._post.timing.first_retry * 2.0 ** (min(attempts, 30) - 2))
-        return pause - (at - claim.claimed_at).total_seconds()
+        since = (at - claim.claimed_at).total_seconds()
+        return pause - since if since > -_CLOCKS_DIFFER else 0.0  # else the clock was put back
 
     async def _adopt(self, channel: AlertChannel, orphan: AlertDelivery, waiting: Iterable[AlertDelivery]) -> float:
         """A delivery that a worker was sending when it went away."""
@@ -200,7 +211,8 @@ class Desk:
             await self._learn(orphan)
         else:
             receipt = Receipt(detail=witness.status.response, reference=witness.status.reference)
-            await self._record(channel, held, Outcome(batch, witness.status.sent_at or now(), receipt=receipt))
+            outcome = Outcome(batch, witness.status.sent_at or now(), receipt=receipt)
+            await self._record_sent(channel, held, outcome, receipt)
         return 0.0
 
     async def _dispatch(self, channel: AlertChannel, batch: Batch) -> None:
@@ -216,62 +228,86 @@ class Desk:
         outcome = await send(self._post.outlets, channel, batch, self._post.pause)
         reason = outcome.error.reason.value if outcome.error else ""
         metrics.sendings(channel.spec.type, outcome.word, reason).inc()
-        if opens_window(batch):
+        if outcome.word != "Failed" and opens_window(batch):  # of what surely failed nobody has heard
             self._window_until = time.monotonic() + self._post.timing.window
-        await self._record(channel, held, outcome)
-
-    async def _record(self, channel: AlertChannel, held: Held[AlertDelivery], outcome: Outcome) -> None:
-        batch = outcome.batch
         if outcome.error is None:
-            self._forget(await record_sent(self._post.client, held, outcome, self._post.pause))
-            for delivery in (batch.leader, *batch.members):
-                metrics.deliveries(channel.spec.type, "Sent").inc()
-                due = max(filter(None, (delivery.metadata.creation_timestamp, delivery.spec.not_before)))
-                metrics.latencies(channel.spec.type).observe(max(0.0, (outcome.at - due).total_seconds()))
-            if self.report.failing:
-                self._hurry()
-            self._paused_until = None
-            await self.report.succeeded(held.job, outcome, 1 + len(batch.members), self._post.channels)
-            return
+            await self._record_sent(channel, held, outcome, outcome.receipt or Receipt())
+        else:
+            await self._record_failure(channel, held, outcome, outcome.error)
+
+    async def _record_sent(
+        self, channel: AlertChannel, held: Held[AlertDelivery], outcome: Outcome, receipt: Receipt
+    ) -> None:
+        batch = outcome.batch
+        await self._recorded(lambda: record_sent(self._post.client, held, outcome, self._post.pause))
+        for delivery in (batch.leader, *batch.members):
+            metrics.deliveries(channel.spec.type, "Sent").inc()
+            due = max(filter(None, (delivery.metadata.creation_timestamp, delivery.spec.not_before)))
+            metrics.latencies(channel.spec.type).observe(max(0.0, (outcome.at - due).total_seconds()))
+        if self.report.failing:
+            self._hurry()
+        self._paused_until = self._failing_since = None
+        await self.report.succeeded(held.job.metadata.name, receipt.detail, outcome.at, 1 + len(batch.members))
+
+    async def _record_failure(
+        self, channel: AlertChannel, held: Held[AlertDelivery], outcome: Outcome, error: DeliveryError
+    ) -> None:
+        batch, timing = outcome.batch, self._post.timing
         log.warning(
             "alert not sent",
             channel=self._name,
             delivery=held.job.metadata.name,
-            reason=outcome.error.reason.value,
-            error=outcome.error.message,
+            reason=error.reason.value,
+            error=error.message,
         )
-        if isinstance(outcome.error, Rejected) and batch.members:
-            # One of them is what it refuses: which one, each by itself will tell.
-            self._alone |= {each.metadata.uid for each in (batch.leader, *batch.members)}
-            await record_failure(held, outcome, outcome.at)
-            self._post.deliveries.put(held.job)
-            return
-        await self._record_failure(channel, held, outcome)
-
-    async def _record_failure(self, channel: AlertChannel, held: Held[AlertDelivery], outcome: Outcome) -> None:
-        error, timing = outcome.error, self._post.timing
-        assert error is not None
         wait = pause_before_retry(held.job.status.attempts, error, timing)
-        retry_at = outcome.at + dt.timedelta(seconds=max(1, round(wait)))
-        last = isinstance(error, Rejected) or retry_at > batch_given_up_at(outcome.batch, timing)
-        await record_failure(held, outcome, None if last else retry_at)
-        self._post.deliveries.put(held.job)
-        if last:
-            await self._tell_given_up(channel, held.job)
+        again = outcome.at + dt.timedelta(seconds=max(1, round(wait)))
+        since = self._failing_since = self._failing_since or outcome.at
+        retry_at = again if again <= batch_given_up_at(batch, timing, since) else None
+        if isinstance(error, Rejected):
+            # One of a group is what it refuses: which one, each by itself will tell.
+            retry_at = outcome.at if batch.members else None
+            self._alone |= {each.metadata.uid for each in (batch.leader, *batch.members)}
+        written = await self._recorded(
+            lambda: record_failure(self._post.client, held, outcome, retry_at, self._post.pause)
+        )
+        given_up = [delivery for delivery in written if delivery.status.phase == "DeadLettered"]
         if is_of_channel(error):
-            self._paused_until = outcome.at + dt.timedelta(seconds=max(0.5, wait))
-            await self.report.failed(held.job, outcome, self._post.channels, given_up=int(last))
-        else:
+            await self.report.failed(held.job, outcome, given_up=len(given_up))
+            pause = pause_before_retry(self.report.failures, error, timing)
+            self._paused_until = outcome.at + dt.timedelta(seconds=max(0.5, pause))
+        elif given_up:
+            self._failing_since = None
             await self.report.refused(held.job, outcome)
+        for delivery in given_up:
+            await self._tell_given_up(channel, delivery)
+
+    async def _recorded(self, write: Callable[[], Awaitable[list[AlertDelivery]]]) -> list[AlertDelivery]:
+        """Writes how a sending went. What is refused only for now is written again: nobody else can say how it went.
+
+        Raises ClaimLost, ApiError.
+        """
+        while True:
+            try:
+                written = await write()
+            except ApiError as error:
+                if error.status not in _FOR_NOW:
+                    raise
+                log.warning("sending not recorded, trying again", channel=self._name, error=str(error))
+                await asyncio.sleep(_AFTER_ERROR)
+            else:
+                self._keep(written)
+                return written
 
     async def _give_up_late(self, channel: AlertChannel, waiting: Iterable[AlertDelivery], at: dt.datetime) -> None:
         """What waits behind another and is over its time is given up with it, if the channel fails all the same."""
         if self._paused_until is None or at >= self._paused_until:
             return
-        last = self.report.last_error
+        waiting, last = list(waiting), self.report.last_error
+        bound = bound_names(waiting)
         for delivery in waiting:
-            late = is_due(delivery, at) and given_up_at(delivery, self._post.timing) < at
-            if not late or delivery.status.attempts:
+            late = is_due(delivery, at) and given_up_at(delivery, self._post.timing, self._failing_since) < at
+            if not late or delivery.status.group is not None or delivery.metadata.name in bound:
                 continue
             reason, text = (last.reason, last.message) if last else (Reason.DELIVERY_FAILED.value, "")
             ended = await self._end(delivery, "DeadLettered", reason, text)
@@ -293,11 +329,11 @@ class Desk:
     async def _end(self, delivery: AlertDelivery, phase: DeliveryPhase, reason: str, text: str) -> AlertDelivery | None:
         """Ends what waits without sending it; None where it is gone."""
         status = replace(delivery.status, phase=phase, next_attempt_at=None, reason=reason, message=text[:1024])
-        ended = await finish_pending(self._post.client, delivery, status)
+        ended = await write_pending(self._post.client, delivery, status)
         if ended is None:
             self._post.deliveries.bury(delivery)
         else:
-            self._forget([ended])
+            self._keep([ended])
         return ended
 
     async def _tell_given_up(self, channel: AlertChannel, delivery: AlertDelivery) -> None:
@@ -308,7 +344,7 @@ class Desk:
             f'kubectl annotate --overwrite adel/{name} specsync.dev/retryRequestedAt="$(date +%s)"'
         )
         occasion = f"{delivery.metadata.uid}/{status.attempts}/{status.last_handled_retry}"
-        await self._post.events.record(delivery, "Warning", Reason.DELIVERY_FAILED, text, occasion)
+        await self.report.record_event(delivery, "Warning", Reason.DELIVERY_FAILED, text, occasion)
 
     def _waiting(self) -> list[AlertDelivery]:
         found = self._post.deliveries.owned_by(self._namespace, self._name)
@@ -327,12 +363,13 @@ class Desk:
                 rests.append(window)
         return max(0.02, min(rests))
 
-    def _forget(self, finished: Iterable[AlertDelivery]) -> None:
+    def _keep(self, written: Iterable[AlertDelivery]) -> None:
         """The watch leaves finished ones out; so does the store, at once, and for good up to this version of them."""
-        for delivery in finished:
+        for delivery in written:
             self._post.deliveries.put(delivery)
-            self._post.deliveries.remove(delivery)
-            self._alone.discard(delivery.metadata.uid)
+            if delivery.finished:
+                self._post.deliveries.remove(delivery)
+                self._alone.discard(delivery.metadata.uid)
 
     async def _learn(self, delivery: AlertDelivery) -> None:
         try:
@@ -340,10 +377,7 @@ class Desk:
         except NotFound:
             self._post.deliveries.bury(delivery)
             return
-        if latest.finished:
-            self._forget([latest])
-        else:
-            self._post.deliveries.put(latest)
+        self._keep([latest])
 
     def _first_window(self, channel: AlertChannel) -> float:
         """A successor keeps to the window that its predecessor opened."""

@@ -4,6 +4,9 @@ import functools
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from specsync.resources.reasons import Reason
+from specsync.resources.syncjob import STAGES
+
 CLAIMS = Counter("specsync_claims_total", "Jobs that this worker claimed")
 CLAIM_CONFLICTS = Counter("specsync_claim_conflicts_total", "Claims that another worker was quicker with")
 CLAIMS_LOST = Counter(
@@ -53,6 +56,10 @@ def stages(stage: str, outcome: str, reason: str) -> Counter:
 def stage_durations(stage: str) -> Histogram:
     return _STAGE_DURATIONS.labels(stage)
 
+
+# Of a series that begins with 1, Prometheus sees no increase: what an alert is about is there at 0.
+for _stage in STAGES:
+    stages(_stage, "Failed", Reason.INTERNAL_ERROR)
 
 CHILDREN_IDLE = _CHILDREN_ENDED.labels("idle")
 CHILDREN_WORN = _CHILDREN_ENDED.labels("worn")

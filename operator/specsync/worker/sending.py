@@ -5,12 +5,12 @@ send     the one request to the channel's service
 record   the members first, then the leader (one write each)
 
 Who finds a leader in Sending, whose sender is gone, can't know whether it was sent, unless a member says so: those are
-recorded only after the service has taken the message. Without that word it is sent again, and marked.
+recorded as sent only after the service has taken the message. Without that word it is sent again, and marked.
 """
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -147,21 +147,15 @@ async def record_sent(
 
     Raises ClaimLost, ApiError.
     """
-    recorded = []
     leader, receipt = held.job, outcome.receipt or Receipt()
-    group = leader.status.group
-    if group is not None:
-        shared = replace(group, members=[])
+    group = leader.status.group and replace(leader.status.group, members=[])
+
+    def as_member(member: AlertDelivery) -> AlertDeliveryStatus:
+        sent = _sent(member.status, receipt, outcome.at)
         doubled = leader.status.possibly_duplicated
-        for member in outcome.batch.members:
-            status = replace(
-                _sent(member.status, receipt, outcome.at), group=shared, possibly_duplicated=doubled, attempts=1
-            )
-            written = await finish_pending(client, member, status)
-            if written is not None:
-                recorded.append(written)
-            pause("delivery-member-recorded")
-        group = shared
+        return replace(sent, group=group, possibly_duplicated=doubled, attempts=sent.attempts + 1)
+
+    recorded = await _record_members(client, outcome.batch.members, as_member, pause)
     attempt = DeliveryAttempt(at=outcome.at, outcome="Accepted", worker=_worker(leader), message=receipt.detail[:512])
     status = replace(
         _sent(leader.status, receipt, outcome.at),
@@ -173,14 +167,19 @@ async def record_sent(
     return [*recorded, held.job]
 
 
-async def record_failure(held: Held[AlertDelivery], outcome: Outcome, retry_at: dt.datetime | None) -> None:
-    """Records a failed sending: another follows at `retry_at`, None gives it up. Raises ClaimLost, ApiError.
+async def record_failure(
+    client: KubeClient, held: Held[AlertDelivery], outcome: Outcome, retry_at: dt.datetime | None, pause: Pause
+) -> list[AlertDelivery]:
+    """Records a failed sending: another follows at `retry_at`, None gives it up. Those that it wrote, as they are then.
 
-    A group stays together only where nobody knows whether it was taken: it must go again as it was.
+    A group stays together only where it may have been taken, by this sending or an earlier one: it must go again as it
+    was. Where it can't (it is refused or given up), its members are told of that first. Raises ClaimLost, ApiError.
     """
     error, status = outcome.error, held.job.status
     assert error is not None
     unknown = isinstance(error, OutcomeUnknown)
+    in_doubt = unknown or status.possibly_duplicated
+    stays = in_doubt and retry_at is not None and not isinstance(error, Rejected)
     attempt = DeliveryAttempt(
         at=outcome.at,
         outcome="Unknown" if unknown else "Failed",
@@ -188,23 +187,49 @@ async def record_failure(held: Held[AlertDelivery], outcome: Outcome, retry_at: 
         reason=error.reason,
         message=error.message[:1024],
     )
-    status = replace(
+
+    def as_member(member: AlertDelivery) -> AlertDeliveryStatus:
+        attempts, doubled = _with(member.status.last_attempts, attempt), status.possibly_duplicated
+        told = replace(member.status, last_attempts=attempts, possibly_duplicated=doubled)
+        if retry_at is not None:
+            return told
+        return replace(told, phase="DeadLettered", reason=error.reason, message=attempt.message)
+
+    members = outcome.batch.members if in_doubt and not stays else ()
+    recorded = await _record_members(client, members, as_member, pause)
+    ended = replace(
         status,
         phase="Pending" if retry_at else "DeadLettered",
         claim=status.claim and (replace(status.claim, worker="") if retry_at else status.claim),
         last_attempts=_with(status.last_attempts, attempt),
         next_attempt_at=retry_at,
         reason=error.reason,
-        message=error.message[:1024],
-        group=status.group if unknown and retry_at else None,
+        message=attempt.message,
+        group=status.group if stays else None,
     )
-    await held.write(status)
+    await held.write(ended)
+    return [*recorded, held.job]
 
 
-async def finish_pending(
+async def _record_members(
+    client: KubeClient,
+    members: Iterable[AlertDelivery],
+    status_of: Callable[[AlertDelivery], AlertDeliveryStatus],
+    pause: Pause,
+) -> list[AlertDelivery]:
+    recorded = []
+    for member in members:
+        written = await write_pending(client, member, status_of(member))
+        if written is not None:
+            recorded.append(written)
+        pause("delivery-member-recorded")
+    return recorded
+
+
+async def write_pending(
     client: KubeClient, delivery: AlertDelivery, status: AlertDeliveryStatus
 ) -> AlertDelivery | None:
-    """Writes the last status of a delivery that waits. What the server holds then; None where it is gone.
+    """Writes the status of a delivery that waits unclaimed. What the server holds then; None where it is gone.
 
     Raises ApiError.
     """

@@ -18,10 +18,9 @@ class Call(msgspec.Struct, tag="call"):
 
 
 class Answer(msgspec.Struct, tag="answer"):
-    """The operation's output, encoded, and the child's memory so far (peak resident set, bytes)."""
+    """The operation's output, encoded."""
 
     output: bytes
-    peak_memory: int
 
 
 class Missing(msgspec.Struct, tag="missing"):
@@ -44,11 +43,19 @@ class Broken(msgspec.Struct, tag="broken"):
     text: str
 
 
-Reply = Answer | Missing | Refused | Broken
+Outcome = Answer | Missing | Refused | Broken
+
+
+class Reply(msgspec.Struct):
+    """How a call went, and the child's memory so far (peak resident set, bytes)."""
+
+    outcome: Outcome
+    peak_memory: int
+
 
 _encoder = msgspec.msgpack.Encoder()
 _call_decoder = msgspec.msgpack.Decoder(Call)
-_reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_reply_decoder = msgspec.msgpack.Decoder(Reply)
 
 
 def encode(message: Call | Reply) -> bytes:

@@ -1,5 +1,6 @@
 """A real mail server on loopback: STARTTLS, TLS and logins by aiosmtpd."""
 
+import asyncio
 import email
 import socket
 import ssl
@@ -24,6 +25,8 @@ class MailServer:
     data_answer: str | None = None
     refused: frozenset[str] = frozenset()
     closes_at_data: bool = False
+    hangs_at_quit: bool = False
+    password: bytes = b"right"
 
     async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
         self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
@@ -39,10 +42,15 @@ class MailServer:
             server.transport.abort()
         return self.data_answer or "250 2.0.0 queued as 4F2"
 
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
+        if self.hangs_at_quit:
+            await asyncio.Event().wait()
+        return "221 Bye"
+
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append(data.login.decode())
-        return AuthResult(success=data.password == b"right", handled=False)
+        return AuthResult(success=data.password == self.password, handled=False)
 
     def latest(self) -> EmailMessage:
         return parsed(self.mails[-1])

@@ -34,6 +34,24 @@ def test_while_the_window_is_open_only_what_is_urgent_goes() -> None:
     assert choose(waiting, delivery("r", kind="Resolve", message={"incident": "x"}), window_open=True) == ["r"]
 
 
+def test_while_the_channel_fails_one_goes_by_itself_the_least_tried_first() -> None:
+    tried = delivery("a", created=1, status={"attempts": 3})
+    waiting = (tried, delivery("b", created=2), delivery("c", created=3))
+    assert choose(*waiting, failing=True) == ["b"]
+    assert choose(*waiting, failing=True, groups=False) == ["b"]
+    assert choose(tried, failing=True) == ["a"]
+    assert choose(*waiting) == ["a", "b", "c"]
+    assert choose(*waiting, failing=True, window_open=True) is None
+
+
+def test_what_may_have_been_taken_goes_by_itself_in_no_group() -> None:
+    unknown = {"at": "2026-01-02T12:00:00Z", "outcome": "Unknown"}
+    doubtful = delivery("b", created=2, status={"attempts": 1, "lastAttempts": [unknown]})
+    marked = delivery("c", created=3, status={"attempts": 2, "possiblyDuplicated": True})
+    assert choose(delivery("a", created=1), doubtful, marked) == ["b"]
+    assert choose(delivery("a", created=1), marked) == ["c"]
+
+
 def test_what_is_not_due_waits() -> None:
     later = "2026-01-02T12:02:00Z"
     assert choose(delivery("a", notBefore=later)) is None

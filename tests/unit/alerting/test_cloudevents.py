@@ -1,11 +1,14 @@
 """A webhook in the form of a CloudEvent: parsed by the official library, signed as any webhook is."""
 
 import asyncio
+import datetime as dt
 
+import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook
 
 from specsync.alerting.channels.webhook import WebhookChannel
+from specsync.resources import clock
 from specsync.resources.alertchannel import AlertChannelSpec, WebhookSettings
 from tests.unit.alerting.envelopes import AT, change, group, single
 from tests.unit.alerting.receiver import Taken, outlet, receiver
@@ -38,6 +41,13 @@ def test_the_official_library_reads_it() -> None:
 def test_it_is_signed() -> None:
     taken = sent(single(change()))
     Webhook(SECRET).verify(taken.body, taken.headers)
+
+
+def test_it_is_signed_at_the_time_of_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Receivers refuse what is minutes off, and a worker's own clock may be."""
+    monkeypatch.setattr(clock, "_offset", dt.timedelta(hours=-3))
+    stamp = int(sent(single(change())).headers["webhook-timestamp"])
+    assert stamp < (dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)).timestamp()
 
 
 def test_a_group_is_one_event() -> None:

@@ -142,6 +142,8 @@ def test_a_wrong_password_is_the_channels_fault_and_isnt_shown(certificates: Cer
         ("452 4.2.2 mailbox full", Retryable),
         ("554 5.7.1 looks like spam", Rejected),
         ("550 5.7.1 sender not allowed", ChannelBroken),
+        ("550 5.6.0 a header that we don't like", Rejected),
+        ("550 spam", Rejected),
     ],
 )
 def test_each_answer_has_its_meaning(answer: str, expected: type[DeliveryError]) -> None:
@@ -156,6 +158,25 @@ def test_a_connection_that_breaks_after_the_mail_leaves_it_open_whether_it_arriv
         server.closes_at_data = True
         with pytest.raises(OutcomeUnknown):
             deliver(channel(server.port, "None"), outlet(server.port))
+
+
+def test_a_server_that_takes_the_mail_and_never_says_goodbye_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would get it again and again."""
+    monkeypatch.setattr("specsync.alerting.channels.email._QUIT_SECONDS", 0.1)
+    with mail_server() as server:
+        server.hangs_at_quit = True
+        assert deliver(channel(server.port, "None"), outlet(server.port, timeout=1.0)).detail.startswith("250 ")
+    assert len(server.mails) == 1
+
+
+def test_a_server_that_repeats_the_login_does_not_make_it_known(certificates: Certificates) -> None:
+    with mail_server(starttls=certificates.server(), login=True) as server:
+        server.data_answer = "554 no: s3cret-pass, AHNwZWNzeW5jAHMzY3JldC1wYXNz, czNjcmV0LXBhc3M="
+        server.password = b"s3cret-pass"
+        out = trusting(certificates, server.port, username="specsync", password="s3cret-pass")
+        with pytest.raises(Rejected) as found:
+            deliver(channel(server.port), out)
+    assert "(554 no: ..., ..., ...)" in found.value.message
 
 
 def test_no_server_is_surely_no_mail() -> None:

@@ -1,11 +1,20 @@
 """What a service's answer means, and that it shows no secret."""
 
 import asyncio
+import base64
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from specsync.alerting.channels.contract import ChannelBroken, DeliveryError, Outlet, Rejected, Retryable
+from specsync.alerting.channels.contract import (
+    ChannelBroken,
+    DeliveryError,
+    OutcomeUnknown,
+    Outlet,
+    Rejected,
+    Retryable,
+)
 from specsync.fetching.guard import Guard
 from specsync.fetching.post import Answer, Poster
 from specsync.fetching.responses import Headers
@@ -15,6 +24,8 @@ SECRET = {
     "address": b"https://hooks.example.com/services/T0000/B1111/s3cretPart?sig=s3cretSig\n",
     "bearerToken": b"xoxb-s3cretToken",
     "short": b"ok",
+    "username": b"specsync",
+    "password": b"s3cret+pass/word",
 }
 
 
@@ -49,6 +60,8 @@ def answered(body: bytes, status: int, **headers: str) -> DeliveryError:
         (413, Rejected, Reason.HTTP_ERROR),
         (429, Retryable, Reason.RATE_LIMITED),
         (500, Retryable, Reason.SERVER_ERROR),
+        (502, OutcomeUnknown, Reason.SERVER_ERROR),
+        (504, OutcomeUnknown, Reason.SERVER_ERROR),
         (503, Retryable, Reason.SERVER_ERROR),
     ],
 )
@@ -67,6 +80,22 @@ def test_what_an_answer_repeats_of_the_secret_is_left_out(value: bytes) -> None:
     error = answered(b'{"error": "token ' + value + b' is ok"}', 400)
     assert "s3cret" not in error.message
     assert "is ok" in error.message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        base64.b64encode(b"specsync:s3cret+pass/word"),  # as in the header Authorization
+        rb"s3cret+pass\/word",  # as some write JSON
+        b"a+b/c=in-the-query",
+        b"in-the-spec",
+    ],
+)
+def test_nor_in_another_spelling_nor_what_the_query_holds(value: bytes) -> None:
+    sends = outlet(b"no: " + value + b"!", 400)
+    sends = replace(sends, secret={**SECRET, "address": b"https://hooks.example.com/?sig=a%2Bb%2Fc%3Din-the-query"})
+    answer = asyncio.run(sends.post("https://hooks.example.com/?token=in-the-spec", b"", {}))
+    assert answer.shown() == "no: ...!"
 
 
 def test_a_key_that_is_missing_or_no_text_names_the_secret() -> None:

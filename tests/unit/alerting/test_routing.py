@@ -204,3 +204,22 @@ def test_bits_are_indexes() -> None:
     assert from_bits(to_bits({0, 5, 199})) == {0, 5, 199}
     assert len(to_bits(range(200))) <= 64
     assert from_bits("") == set()
+
+
+def test_what_a_channel_got_at_once_does_not_come_again_after_the_quiet_hours_of_another_preference() -> None:
+    quiet = {"from": "11:00", "to": "13:00"}
+    at_once = preference("at-once", "team", remindAfter="0s")
+    later = preference("later", "team", quietHours=quiet, remindAfter="4h")
+    wider = preference("wider", "team", quietHours=quiet, minSeverity="safe")
+    one = routes(verdicts(at_once, later).values())
+    assert [(route.not_before, route.preference) for route in one] == [(None, "at-once")]
+    assert one[0].remind_at == NOON + dt.timedelta(hours=5), "the reminder that the other asks for stays"
+    both = routes(verdicts(at_once, wider).values())
+    assert [from_bits(route.causes) for route in both] == [{0}, {0, 1, 2}]
+
+
+def test_of_several_preferences_the_soonest_tells_of_health() -> None:
+    weekly = preference("a-weekly", "team", digest={"every": "Week"})
+    at_once = preference("b-at-once", "team")
+    [(name, asking, when, digest)] = interested(situation([weekly, at_once]), "Health")
+    assert (name, asking, when, digest) == ("team", at_once, None, False)

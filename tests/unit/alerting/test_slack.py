@@ -107,6 +107,21 @@ def test_each_answer_has_its_meaning(status: int, answer: bytes, expected: type[
         assert found.value.retry_after == 30
 
 
+def test_a_webhooks_answer_to_a_bot_is_no_doubt() -> None:
+    """The Secret has an incoming webhook's address beside a token: a message each hour would come of it."""
+    with receiver(200, b"ok") as api:
+        out = outlet(api.port, address=api.url, bearerToken="xoxb-1")
+        receipt = asyncio.run(BY_BOT.send(BY_BOT.render(single(change())), out))
+    assert receipt.detail == "HTTP 200"
+
+
+def test_a_token_that_no_header_may_hold_is_surely_not_sent() -> None:
+    with receiver() as api, pytest.raises(ChannelBroken, match="bearerToken"):
+        out = outlet(api.port, address=api.url, bearerToken="xoxb-1\r\nX: y")
+        asyncio.run(BY_BOT.send(BY_BOT.render(single(change())), out))
+    assert api.taken == []
+
+
 def test_a_bot_without_a_channel_is_told_what_to_write() -> None:
     with pytest.raises(ChannelBroken, match=r"spec\.slack\.channel"):
         asyncio.run(BY_WEBHOOK.send(BY_WEBHOOK.render(single(change())), outlet(bearerToken="xoxb-1")))

@@ -177,6 +177,8 @@ class _Server(BaseHTTPRequestHandler):
         status, body = self.answers.get(self.path.partition("?")[0], (404, b""))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if status == 302:
+            self.send_header("Location", body.decode())
         self.end_headers()
         self.wfile.write(body)
 
@@ -189,6 +191,7 @@ def server() -> Iterator[str]:
     """The address of a server of documents, on this machine and a port that no web server has."""
     _Server.answers = {"/old.json": (200, json.dumps(OLD).encode()), "/new.json": (200, json.dumps(NEW).encode())}
     _Server.answers["/private.json"] = (401, b"")
+    _Server.answers["/moved.json"] = (302, b"http://127.0.0.1:1/?token=secret")
     with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as serving:
         thread = threading.Thread(target=serving.serve_forever)
         thread.start()
@@ -222,6 +225,14 @@ def test_url_that_asks_for_credentials(server: str, files: Files, capfd: Any) ->
     error = capfd.readouterr().err
     assert "asks for credentials" in error
     assert "Secret" not in error
+
+
+def test_url_that_leads_to_another_port_of_this_machine(server: str, files: Files, capfd: Any) -> None:
+    assert run(files["old"], f"{server}/moved.json") == 2
+    error = capfd.readouterr().err
+    assert "give the URL that it leads to" in error
+    assert "--allow-host" not in error, "a flag of the operator's"
+    assert "secret" not in error
 
 
 def test_url_with_a_password_is_refused(server: str, files: Files, capfd: Any) -> None:
@@ -342,7 +353,7 @@ def test_report_that_cannot_be_written(files: Files) -> None:
             [SPECSYNC, "diff", files["old"], files["new"]], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 2
-    assert done.stderr == "specsync diff: the report can't be written to standard output: No space left on device.\n"
+    assert done.stderr == "specsync diff: standard output can't be written to: No space left on device.\n"
 
 
 def test_documents_from_pipes(large_files: Files) -> None:

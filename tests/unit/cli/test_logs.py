@@ -1,8 +1,11 @@
 """Lines of the log: in order, with the job that they are about, and the same warning not twice a minute."""
 
+import contextlib
 import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -79,3 +82,22 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(5000):
         step(None, "error", {"event": "failed", "error": str(number)})
     assert len(step._seen) <= 200
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_line_that_cannot_be_written_fails_nothing(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(Path("/dev/full").open("w"))
+        stack.callback(os.dup2, os.open(os.devnull, os.O_WRONLY), full.fileno())  # else closing it fails
+        monkeypatch.setattr("sys.stderr", full)
+        configure_logging(form)
+        structlog.get_logger().info("stage done", stage="fetch")
+        structlog.get_logger().warning("stage failed", error="odd")
+
+
+def test_half_a_surrogate_pair_is_written_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json")
+    structlog.get_logger().info("stage failed", error="odd \ud800")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "odd \ud800"

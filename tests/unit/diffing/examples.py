@@ -52,6 +52,7 @@ def _schemas() -> dict[str, Pair]:
         "default-value-changed": ({**TEXT, "default": "a"}, {**TEXT, "default": "b"}),
         "pattern-changed": ({**TEXT, "pattern": "^a"}, {**TEXT, "pattern": "^b"}),
         "pattern-generalized": ({**TEXT, "pattern": "^a"}, {**TEXT, "pattern": ".*"}),
+        "reference-changed": ({"$ref": "other.yaml#/A"}, {"$ref": "other.yaml#/B"}),
         "type-changed": (TEXT, {"type": "boolean"}),
         "type-generalized": ({"type": "integer"}, NUMBER),
         "type-specialized": (NUMBER, {"type": "integer"}),

@@ -78,6 +78,14 @@ def _scheme(**fields: Any) -> Tree:
     return document(components={"securitySchemes": {"Auth": fields}} if fields else {"securitySchemes": {}})
 
 
+def _asked(tree: Tree) -> Tree:
+    return {**tree, "security": [{"Auth": []}]}
+
+
+def _key(location: str, name: str) -> Tree:
+    return _scheme(type="apiKey", **{"in": location, "name": name})
+
+
 def _flow(**fields: Any) -> Tree:
     flow = {"authorizationUrl": "https://a.example/", "tokenUrl": "https://t.example/", "scopes": {"read": "Read"}}
     return _scheme(type="oauth2", flows={"authorizationCode": {**flow, **fields}})
@@ -179,6 +187,17 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
         _scheme(type="http", scheme="basic"),
         _scheme(type="openIdConnect", openIdConnectUrl="https://a.example/"),
     ),
+    "api-security-component-scheme-changed": (
+        _asked(_scheme(type="http", scheme="basic")),
+        _asked(_scheme(type="http", scheme="bearer")),
+    ),
+    "api-security-component-key-changed": (_asked(_key("header", "X-Key")), _asked(_key("query", "X-Key"))),
+    "api-security-component-openid-url-changed": (
+        _scheme(type="openIdConnect", openIdConnectUrl="https://a.example/"),
+        _scheme(type="openIdConnect", openIdConnectUrl="https://b.example/"),
+    ),
+    "api-security-component-oauth-flow-added": (_scheme(type="oauth2", flows={}), _flow()),
+    "api-security-component-oauth-flow-removed": (_asked(_flow()), _asked(_scheme(type="oauth2", flows={}))),
     "api-security-component-oauth-url-changed": (_flow(), _flow(authorizationUrl="https://b.example/")),
     "api-security-component-oauth-token-url-changed": (_flow(), _flow(tokenUrl="https://b.example/")),
     "api-security-component-oauth-scope-added": (_flow(), _flow(scopes={"read": "Read", "write": "Write"})),
@@ -197,6 +216,9 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "request-body-became-optional": (_body(True), _body(False)),
     "request-body-media-type-added": (_body(True), _body(True, "application/json", "text/csv")),
     "request-body-media-type-removed": (_body(True, "application/json", "text/csv"), _body(True)),
+    "request-body-media-type-name-generalized": (_body(True, "text/csv"), _body(True, "text/*")),
+    "request-body-media-type-name-specialized": (_body(True), _body(True, "application/a+json")),
+    "request-body-media-type-name-changed": (_body(True, "text/csv;header=absent"), _body(True, "text/csv")),
     "request-body-media-type-schema-added": (_without_schema(with_request(OBJECT)), with_request(OBJECT)),
     "request-body-media-type-schema-removed": (with_request(OBJECT), _without_schema(with_request(OBJECT))),
     "response-body-media-type-schema-added": (_without_schema(with_response(OBJECT)), with_response(OBJECT)),
@@ -237,6 +259,7 @@ WHOLE: dict[str, tuple[Tree, Tree]] = {
     "request-parameter-allow-empty-value-unset": (_sent(schema={}, allowEmptyValue=True), _sent(schema={})),
     "request-parameter-content-changed": (_sent(schema=TEXT), _sent(content={"application/json": {"schema": TEXT}})),
     "request-parameter-media-type-removed": (_sent(content={"text/csv": {}, "a/b": {}}), _sent(content={"a/b": {}})),
+    "request-parameter-media-type-name-specialized": (_sent(content={"*/*": {}}), _sent(content={"a/b": {}})),
     "request-parameter-media-type-added": (_sent(content={"a/b": {}}), _sent(content={"text/csv": {}, "a/b": {}})),
     "response-header-content-changed": (
         _header(schema=TEXT),

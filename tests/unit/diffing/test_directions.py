@@ -177,7 +177,7 @@ KEY: Tree = {"Key": []}
         ([KEY, READ], [KEY], "risky"),
         ([READ], [WRITE], "risky"),
         ([WRITE], [READ], "safe"),
-        ([KEY], [READ], "risky"),
+        ([KEY], [READ], "breaking"),
     ],
 )
 @pytest.mark.parametrize("is_global", [False, True])

@@ -23,9 +23,9 @@ from tests.unit.diffing.documents import (
     with_response,
 )
 from tests.unit.diffing.examples import example
+from tests.unit.diffing.judge import PLACES, Judge
 from tests.unit.diffing.strategies import INTEGER, SCHEMA_PAIRS, TEXT, effort
 from tests.unit.diffing.test_robustness import SCHEMAS, api
-from tests.unit.diffing.test_soundness import PLACES, Judge
 
 POLICY = Policy(today=TODAY)
 

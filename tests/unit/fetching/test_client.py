@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from specsync.fetching.errors import FetchReason
+from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.request import Credentials, FetchRequest
 from specsync.fetching.responses import Headers, retry_after_seconds
 from tests.unit.fetching.servers import (
@@ -49,6 +49,18 @@ def test_a_document_arrives_with_what_the_server_says_of_it() -> None:
         assert seen.header("Accept-Encoding") == "gzip, deflate, br, zstd"
         assert seen.header("Authorization") is None
         assert seen.header("If-None-Match") is None
+
+    asyncio.run(story())
+
+
+def test_the_address_is_whole_however_long_it_is() -> None:
+    """References count from it; what is shown is cut elsewhere."""
+    path = "/" + "/".join(["x" * 60] * 8) + "/openapi.json"
+
+    async def story() -> None:
+        async with serve(reply(body=DOCUMENT)) as server:
+            result = await fetch_from(server, f"{path}?key=s3cret")
+        assert result.final_url == f"http://127.0.0.1:{server.port}{path}"
 
     asyncio.run(story())
 
@@ -145,6 +157,28 @@ def test_retry_after_in_seconds(status: int) -> None:
         assert "120 seconds" in error.message
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_as_github_tells_it(status: int) -> None:
+    """Without Retry-After: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
+
+    async def story(remaining: str, reset: str) -> FetchError:
+        answer = reply(
+            status,
+            Date="Sun, 06 Nov 1994 08:49:37 GMT",
+            X_RateLimit_Limit="60",
+            X_RateLimit_Remaining=remaining,
+            X_RateLimit_Reset=reset,
+        )
+        async with serve(answer) as server:
+            return await failure_of(fetch_from(server))
+
+    used_up = asyncio.run(story("0", "784111877"))  # 08:51:17
+    assert (used_up.reason, used_up.retry_after, used_up.rest) == (FetchReason.RATE_LIMITED, 100.0, 100.0)
+    for remaining, reset in (("59", "784111877"), ("0", "soon")):
+        other = asyncio.run(story(remaining, reset))
+        assert other.reason == (FetchReason.FORBIDDEN if status == 403 else FetchReason.RATE_LIMITED)
 
 
 def test_retry_after_as_a_date_counts_from_the_servers_own_clock() -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import httpcore
 import pytest
 
 from specsync.fetching.addresses import embedded_ipv4, special_kind
+from specsync.fetching.client import Fetcher
 from specsync.fetching.errors import FetchError, FetchReason
 from specsync.fetching.guard import Exceptions, Guard, GuardedBackend
 from specsync.fetching.request import FetchRequest
@@ -273,7 +276,7 @@ def test_the_backend_judges_for_itself() -> None:
                     with pytest.raises(FetchError) as refused:
                         await pool.request("GET", url)
                     assert refused.value.reason == FetchReason.ADDRESS_BLOCKED
-                with pytest.raises(FetchError):
+                with pytest.raises(NotImplementedError):
                     await GuardedBackend(Guard()).connect_unix_socket("socket")
 
     asyncio.run(story())
@@ -290,6 +293,58 @@ def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
             async with opening(f"vendor.test:{server.port}", names=names) as fetcher:
                 error = await failure_of(fetcher.fetch(request))
         assert error.reason == FetchReason.CONNECTION_FAILED
+
+    asyncio.run(story())
+
+
+@contextmanager
+def black_hole(host: str, port: int) -> Iterator[None]:
+    """A socket whose queue is full: Linux answers no more attempts to connect, as a firewall that drops them."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((host, port))
+        yield
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Linux fills a queue")
+def test_an_address_that_swallows_attempts_leaves_time_for_the_next_one() -> None:
+    """For protocols that aren't HTTP; a mail server whose IPv6 address leads nowhere would never get mail."""
+
+    async def story() -> None:
+        async with serve(b"", host="127.0.0.2") as server:
+            with black_hole("127.0.0.3", server.port):
+                judge = guard(f"mail.test:{server.port}", names=Names(mail_test=[["127.0.0.3", "127.0.0.2"]]))
+                with await judge.connect("mail.test", server.port, 1.0) as connection:
+                    assert connection.getpeername()[0] == "127.0.0.2"
+                judge = guard(f"mail.test:{server.port}", names=Names(mail_test=[["127.0.0.3"]]))
+                with pytest.raises(FetchError) as failed:
+                    await judge.connect("mail.test", server.port, 0.2)
+        assert (failed.value.reason, failed.value.retryable) == (FetchReason.TIMEOUT, True)
+
+    asyncio.run(story())
+
+
+def test_a_name_server_that_says_nothing_is_named_as_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specsync.fetching.client._CONNECT_SECONDS", 0.1)
+
+    async def silent(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def story() -> None:
+        judge = Guard(Exceptions.parse(["vendor.test:587"]), silent)
+        async with Fetcher(judge) as fetcher:
+            fetched = await failure_of(fetcher.fetch(FetchRequest(url="https://vendor.test/")))
+        with pytest.raises(FetchError) as connected:
+            await judge.connect("vendor.test", 587, 0.1)
+        for error in (fetched, connected.value):
+            assert (error.reason, error.retryable) == (FetchReason.DNS_FAILURE, True)
+            assert "the name server gave no answer" in error.message
 
     asyncio.run(story())
 

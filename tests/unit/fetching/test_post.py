@@ -42,6 +42,12 @@ class Server:
                         self.end_headers()
                         self.wfile.write(b"because")
                         self.close_connection = True
+                    case "/stalls":
+                        self.send_response(202)
+                        self.send_header("Content-Length", "100")
+                        self.end_headers()
+                        self.wfile.write(b"taken")
+                        server.over.wait(60)
                     case "/limits":
                         self.answer(429, {"Retry-After": "7"}, b"slow\x1b[31m \n down")
                     case _:
@@ -126,6 +132,13 @@ def test_any_status_is_an_answer_and_no_redirect_is_followed(server: Server) -> 
     assert limited.shown() == "slow [31m down"
     assert len(post(server, "/large").body) == MAX_ANSWER
     assert (post(server, "/cut").status, post(server, "/cut").body) == (400, b"because")
+
+
+def test_a_status_whose_body_never_ends_is_an_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the message would be sent again, and again, though it was taken."""
+    assert (post(server, "/stalls", timeout=0.5).status, post(server, "/stalls", timeout=0.5).body) == (202, b"taken")
+    monkeypatch.setattr("specsync.fetching.post._BODY_SECONDS", 0.2)
+    assert post(server, "/stalls", timeout=60.0).status == 202
 
 
 def test_what_was_sent_without_an_answer_may_have_arrived(server: Server) -> None:

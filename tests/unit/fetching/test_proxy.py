@@ -91,6 +91,23 @@ def test_a_name_that_only_the_proxy_knows_is_fetched_through_it() -> None:
     asyncio.run(story())
 
 
+def test_a_name_server_that_says_nothing_does_not_stop_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specsync.fetching.client._CONNECT_SECONDS", 1.0)
+
+    async def silent(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def story() -> None:
+        async with serve(reply(body=DOCUMENT)) as server, relaying(server.port) as relay:
+            proxy = Proxy("127.0.0.1", relay.port)
+            async with Fetcher(Guard(resolve=silent, proxy=proxy)) as fetcher:
+                result = await fetcher.fetch(FetchRequest(url="http://vendor.test/"))
+        assert (result.body, relay.asked) == (DOCUMENT, ["vendor.test:80"])
+
+    asyncio.run(story())
+
+
 def test_https_is_the_servers_own_through_the_proxy(certificates: Certificates) -> None:
     async def story() -> None:
         async with (

@@ -31,12 +31,60 @@ def test_a_redirect_is_followed(status: int) -> None:
 
     async def story() -> None:
         async with serve(answer) as server:
-            result = await fetch_from(server, "/old/spec", etag='"e"', credentials=SECRETS)
+            result = await fetch_from(server, "/old/spec", credentials=SECRETS)
         assert result.body == b"{}"
         assert result.final_url == f"http://127.0.0.1:{server.port}/new/a%20b"
         assert server.requests[1].path == "/new/a%20b?key=s3cret"
-        assert server.requests[1].header("If-None-Match") == '"e"'
         assert server.requests[1].header("Authorization") == "Bearer t0ken"  # the same origin
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("validator", [{"ETag": '"1"'}, {"Last_Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}])
+def test_another_document_behind_the_redirect_is_no_unchanged_one(validator: dict[str, str]) -> None:
+    """Its ETag or date may well be the same: of images of one build, all files have one date."""
+    latest = "/v1"
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> bytes:
+        if seen.path == "/latest":
+            return reply(302, Location=f"{latest}?key=s3cret")
+        asked = seen.header("If-None-Match") or seen.header("If-Modified-Since")
+        return reply(304, **validator) if asked else reply(body=seen.path.encode(), **validator)
+
+    async def story() -> None:
+        nonlocal latest
+        async with serve(answer) as server:
+            first = await fetch_from(server, "/latest")
+            assert first.validators_of is not None
+            assert "s3cret" not in repr(first)
+            kept = {name: getattr(first, name) for name in ("etag", "last_modified", "validators_of")}
+            assert (await fetch_from(server, "/latest", **kept)).not_modified
+            asked = [seen.header("If-None-Match") or seen.header("If-Modified-Since") for seen in server.requests[2:]]
+            assert [bool(each) for each in asked] == [False, True]
+            latest = "/v2"
+            second = await fetch_from(server, "/latest", **kept)
+        assert (second.not_modified, second.body) == (False, b"/v2?key=s3cret")
+        assert second.validators_of not in (None, first.validators_of)
+
+    asyncio.run(story())
+
+
+def test_what_is_unchanged_for_one_client_may_be_new_for_another() -> None:
+    """The document of each client has its own date, and that of the second is the older one."""
+
+    async def answer(seen: Seen, writer: asyncio.StreamWriter) -> bytes:
+        who = seen.header("Authorization") or ""
+        dated = {"Last_Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+        return reply(304, **dated) if seen.header("If-Modified-Since") else reply(body=who.encode(), **dated)
+
+    async def story() -> None:
+        one, two = (Credentials(bearer_token=name, version=f"uid/{name}") for name in ("one", "two"))
+        async with serve(answer) as server:
+            first = await fetch_from(server, credentials=one)
+            kept = {name: getattr(first, name) for name in ("etag", "last_modified", "validators_of")}
+            assert (await fetch_from(server, credentials=one, **kept)).not_modified
+            assert (await fetch_from(server, credentials=two, **kept)).body == b"Bearer two"
+            assert (await fetch_from(server, **kept)).body == b""
 
     asyncio.run(story())
 

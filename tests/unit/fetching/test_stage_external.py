@@ -42,7 +42,7 @@ class Engine:
         self.held = False
 
 
-def gathered(body: bytes, files: Any, engine: Engine | None = None) -> tuple[bytes, int]:
+def gathered(body: bytes, files: Any, engine: Engine | None = None, root: str = ROOT) -> tuple[bytes, int]:
     """`files`: what there is by URI, or a function of it."""
     used = engine or Engine()
 
@@ -55,7 +55,7 @@ def gathered(body: bytes, files: Any, engine: Engine | None = None) -> tuple[byt
 
     fetched = [body]
     context = cast(StageContext, SimpleNamespace(engine=used, max_document_bytes=MIB))
-    return asyncio.run(with_files(context, ROOT, body, get))
+    return asyncio.run(with_files(context, root, body, get))
 
 
 def document(*references: str) -> bytes:
@@ -80,6 +80,14 @@ def test_all_files_are_gathered_over_several_steps() -> None:
     assert count == 3
     assert is_bundle(packed)
     assert unpack(packed).files == {ROOT: document("a.json"), **files}
+
+
+def test_the_query_of_the_documents_address_is_not_in_the_archive() -> None:
+    files = {"https://api.example.com/v1/a.json": b'{"items": {"$ref": "openapi.json#/components/schemas/S0"}}'}
+    packed, count = gathered(document("a.json"), files, root=f"{ROOT}?signature=first")
+    assert count == 2
+    assert b"signature" not in packed
+    assert gathered(document("a.json"), files, root=f"{ROOT}?signature=second")[0] == packed
 
 
 def test_what_is_no_document_is_left_to_the_parse_stage() -> None:
@@ -128,6 +136,7 @@ ANSWER = FetchResult(
     status=200,
     etag=None,
     last_modified=None,
+    validators_of=None,
     content_type=None,
     final_url=ROOT,
     same_origin=True,

@@ -50,17 +50,21 @@ INSIDE = encoded(api(GONE, TEXT))
 BESIDE = with_file(api(FAR, TEXT), {"There": {}})
 
 
-@pytest.mark.parametrize("data", [INSIDE, BESIDE], ids=["in the document", "in another file"])
-def test_what_a_dangling_reference_stands_for_is_unknown_and_the_rest_is_compared(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(INSIDE, []), (BESIDE, ["response-property-reference-changed"])],
+    ids=["in the document", "in another file"],
+)
+def test_what_a_dangling_reference_stands_for_is_unknown_and_the_rest_is_compared(data: bytes, told: list[str]) -> None:
     with pytest.raises(DocumentError) as refused:
         normalize(load(data))
     assert refused.value.reason == "UnresolvableReference"
     assert CanonicalDocument.from_bytes(lenient(data).to_bytes()).digest == lenient(data).digest
     assert changes(data, data) == []
-    assert changes(encoded(api(TEXT, TEXT)), data) == []
-    assert changes(data, encoded(api(TEXT, TEXT))) == []
-    assert changes(data, encoded(api(TEXT, NUMBER))) == ["response-property-type-changed"]
-    assert changes(encoded(api(TEXT, NUMBER)), data) == ["response-property-type-changed"]
+    assert changes(encoded(api(TEXT, TEXT)), data) == told
+    assert changes(data, encoded(api(TEXT, TEXT))) == told
+    assert changes(data, encoded(api(TEXT, NUMBER))) == ["response-property-type-changed", *told]
+    assert changes(encoded(api(TEXT, NUMBER)), data) == ["response-property-type-changed", *told]
 
 
 @pytest.mark.parametrize(

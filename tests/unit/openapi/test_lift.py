@@ -240,6 +240,47 @@ def test_references_to_schemas_elsewhere_are_given_a_name() -> None:
     assert schemas["B"] == {"$ref": "#/no/where"}
 
 
+def test_references_to_places_that_the_lift_changes_mean_what_they_meant() -> None:
+    """As bundlers write them: to the first place where something stands, be it in a list or in an operation."""
+    query, header = ({"in": place, "name": place, "type": "string"} for place in ("query", "header"))
+    text, number = {"type": "string"}, {"type": "integer"}
+    body = {"in": "body", "name": "b", "schema": text}
+    lifted = lift(
+        {
+            "parameters": {"Body": body},
+            "responses": {"Number": {"schema": number}},
+            "paths": {
+                "/a": {
+                    "post": {
+                        "produces": ["text/xml"],
+                        "parameters": [body, query, header],
+                        "responses": {"200": {"schema": text}},
+                    }
+                },
+                "/b": {
+                    "get": {
+                        "parameters": [{"$ref": "#/paths/~1a/post/parameters/1"}],
+                        "responses": {"200": {"$ref": "#/paths/~1a/post/responses/200"}},
+                    }
+                },
+            },
+            "definitions": {
+                "Text": {"$ref": "#/parameters/Body/schema"},
+                "Number": {"$ref": "#/responses/Number/schema"},
+            },
+        }
+    )
+    found = lifted["paths"]["/b"]["get"]
+    assert found["parameters"] == [{"in": "query", "name": "query", "schema": text}]
+    assert found["responses"]["200"]["content"] == {"application/json": {"schema": text}}
+    assert lifted["components"]["schemas"] == {
+        "Text": {"$ref": "#/components/schemas/parameters.Body.schema"},
+        "Number": {"$ref": "#/components/schemas/responses.Number.schema"},
+        "parameters.Body.schema": text,
+        "responses.Number.schema": number,
+    }
+
+
 def test_the_source_is_not_changed_and_equal_sources_give_equal_results() -> None:
     shared = {"type": "file", "x-nullable": True}
     swagger = {"definitions": {"A": shared, "B": {"properties": {"a": shared, "b": shared}}}}

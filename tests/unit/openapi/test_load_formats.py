@@ -9,7 +9,7 @@ import pytest
 
 from specsync.openapi.errors import DocumentError
 from specsync.openapi.limits import Limits
-from specsync.openapi.load import load
+from specsync.openapi.load import load, read_any
 
 JSON = b'{"openapi": "3.0.3", "info": {"title": "Zo\xc3\xab", "version": "1.2"}, "paths": {}}'
 YAML = "openapi: 3.0.3\ninfo: {title: Zoë, version: '1.2'}\npaths: {}\n".encode()
@@ -40,6 +40,22 @@ def test_json_stays_bytes_and_yaml_becomes_a_tree() -> None:
     assert yaml.raw is None
     assert json.as_tree() == yaml.as_tree() == msgspec.json.decode(JSON)
     assert (json.title, json.version) == (yaml.title, yaml.version) == ("Zoë", "1.2")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"cut \ud83d", "cut \ufffd"),
+        (rb"\uDE00 \ud83d\ud83d\ude00", "\ufffd \ufffd\U0001f600"),
+        (rb"\\ud83d \ud83d\n", "\\ud83d \ufffd\n"),
+    ],
+)
+def test_json_with_half_characters_is_read(written: bytes, read: str) -> None:
+    text = JSON.replace(b'"paths": {}', b'"paths": {}, "x-text": "' + written + b'"')
+    assert load(text).as_tree()["x-text"] == read
+    assert read_any(text, Limits())[0]["x-text"] == read
+    with pytest.raises(DocumentError, match="too early"):
+        load(text[:-1])
 
 
 def test_swagger_is_lifted_and_keeps_its_name() -> None:

@@ -106,10 +106,9 @@ def test_numbers_that_json_lacks_are_text() -> None:
     assert load(b'{"openapi": "3.0.0", "x-a": NaN}').as_tree()["x-a"] == "NaN"
 
 
-@pytest.mark.parametrize("bad", [b'{"openapi":"3.0.0","x-a":1e999}', b'{"openapi":"3.0.0","x-a":"\\ud800 and more"}'])
-def test_json_that_only_a_whole_decode_refuses(bad: bytes) -> None:
+def test_json_that_only_a_whole_decode_refuses() -> None:
     with pytest.raises(DocumentError) as caught:
-        load(bad).as_tree()
+        load(b'{"openapi":"3.0.0","x-a":1e999}').as_tree()
     assert caught.value.reason == "NotParseable"
 
 

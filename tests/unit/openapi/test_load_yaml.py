@@ -144,15 +144,29 @@ def test_line_ends_of_every_kind() -> None:
         assert load(f"openapi: 3.0.0{end}info:{end}  title: t{end}".encode()).title == "t"
 
 
+@pytest.mark.parametrize("mark", ["\u0085", "\u2028", "\u2029"])
+def test_what_ended_lines_in_yaml_1_1_is_a_character_like_any_other(mark: str) -> None:
+    text = f"a{mark}b"
+    assert both(f"x: {mark}\n") == mark
+    assert both(f"x: {text} # c{mark}d\n") == text
+    assert both(f"x: |\n  {text}\n") == f"{text}\n"
+    assert both(f'x: {{"{text}": "{text}"}}\n') == {text: text}
+    assert both(f"y: &y {text}\nx: [*y, \ue000]\n") == [text, "\ue000"]
+
+
 def test_the_exact_reader_stands_in_where_the_fast_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     class Panic(BaseException):
         """Like pyo3's, which isn't an Exception."""
 
-    def loads(*args: object, **kwargs: object) -> object:
-        raise Panic
+    panics = []
 
-    monkeypatch.setattr("yaml_rs.loads", loads)
+    def panic(*args: object, **kwargs: object) -> object:
+        panics.append(Panic())
+        raise panics[-1]
+
+    monkeypatch.setattr("yaml_rs.load", panic)
     assert load(b"openapi: 3.0.0\nx: 1\n").as_tree()["x"] == 1
+    assert len(panics) == 1
 
 
 def test_ordinary_documents_take_the_fast_way() -> None:

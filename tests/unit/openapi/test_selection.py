@@ -13,7 +13,7 @@ import pytest
 
 from specsync.openapi.canonical import CanonicalDocument, normalize
 from specsync.openapi.load import load
-from specsync.openapi.selection import Selection, select_part
+from specsync.openapi.selection import Selection, domain_pattern, endpoint_pattern, select_part
 
 CONFORMANCE = Path(
     os.environ.get("SPECSYNC_CONFORMANCE_DIR") or Path(__file__).parents[3].parent / "shared" / "conformance"
@@ -125,6 +125,37 @@ def test_what_the_part_reaches_is_in_it() -> None:
     assert part.component_names("securitySchemes") == {"key"}
     assert part.security == [{"key": []}]
     assert part.servers is not None
+
+
+def test_a_property_may_be_called_mapping_and_a_mapping_may_hold_braces() -> None:
+    document = api()
+    schemas = document["components"]["schemas"]
+    schemas["Invoice"]["properties"]["mapping"] = {"type": "string", "pattern": '^[^}"]*$'}
+    schemas["Animal"]["discriminator"]["mapping"] = {"{odd}": "Cat", '"}': "#/components/schemas/Dog"}
+    part = selected(document, domains=["stock", "Billing"])
+    assert part.component_names("schemas") == {"Animal", "Cat", "Dog", "Invoice", "Nothing"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "fits"),
+    [
+        ("/**a*b", "/a/ab", True),
+        ("/**a*b", "/ab/a", False),
+        ("/***a**?ab*", "/bbaaab{x}", True),
+        ("/*a*/b*c", "/xaax/bcc", True),
+        ("/a{*}**b", "/a{x}cb", True),
+        ("/" + "**a" * 80, "/" + "a" * 2000 + "b", False),
+        ("/" + "*a" * 120, "/" + "a" * 2000 + "b", False),
+        ("/**" + "*a" * 100, "/" + "a" * 2000 + "b", False),
+    ],
+)
+def test_patterns_of_many_stars_find_what_fits_and_come_to_an_end(endpoint: str, path: str, fits: bool) -> None:
+    assert (endpoint_pattern(endpoint)[1].fullmatch(path) is not None) is fits
+
+
+def test_domain_patterns_of_many_stars_come_to_an_end() -> None:
+    assert domain_pattern("*a" * 60).fullmatch("ba" * 60)
+    assert not domain_pattern("*a" * 60).fullmatch("a" * 5000 + "b")
 
 
 def test_a_part_is_a_canonical_form_as_any_other() -> None:

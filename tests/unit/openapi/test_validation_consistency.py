@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from specsync.openapi.bundle import shown_name
 from tests.unit.openapi.judging import OK, SWAGGER2, V30, V31, V32, get, judged, single
 
 
@@ -51,6 +52,27 @@ webhooks: {{w: {{post: {{operationId: x, {OK}}}}}}}
 """
     pointers = {finding.pointer for finding in judged(V32, body).findings}
     assert pointers == {"/paths/~1a/additionalOperations/COPY/operationId", "/webhooks/w/post/operationId"}
+
+
+@pytest.mark.parametrize("reference", ["$ref: '#tree'", "$ref: '#'", "$dynamicRef: '#tree'"])
+def test_references_that_are_not_followed_are_told(reference: str) -> None:
+    found = single(V31, f"paths: {{}}\ncomponents: {{schemas: {{S: {{$anchor: tree, items: {{{reference}}}}}}}}}")
+    assert (found.rule, found.severity) == ("reference-not-followed", "warning")
+    assert found.pointer == f"/components/schemas/S/items/{reference.partition(':')[0]}"
+    assert "isn't followed, so no change behind it is seen" in found.message
+
+
+def test_what_looks_like_a_schema_in_an_example_of_swagger_is_none() -> None:
+    example = "{application/json: {$ref: '#/nowhere', type: integer, default: x}}"
+    body = f"paths: {{/a: {{get: {{responses: {{'200': {{description: ok, examples: {example}}}}}}}}}}}"
+    assert judged(SWAGGER2, body).findings == []
+
+
+def test_references_to_other_servers_are_told_without_what_may_be_secret() -> None:
+    reference = "https://me@corp:pass@word@files.example/a.yaml?token=secret#/A"
+    report = judged(V31, f"paths: {{}}\ncomponents: {{schemas: {{S: {{$ref: '{reference}'}}}}}}")
+    assert report.external_first == ["https://files.example/a.yaml#/A at /components/schemas/S"]
+    assert shown_name(reference.partition("#")[0], "https://api.example/") == "https://files.example/a.yaml"
 
 
 def test_references_in_examples_and_extensions_are_none() -> None:

@@ -6,10 +6,12 @@ returns a Receipt, or raises one of the four errors below. Trying again, and whe
 """
 
 import abc
+import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from specsync.alerting.message import Message
 from specsync.fetching.guard import Guard
@@ -23,6 +25,7 @@ P = TypeVar("P")
 Mode = Literal["Single", "Group", "Digest"]
 
 _SHORTEST_SECRET = 6  # bytes; shorter parts of an address are words
+_FROM_BETWEEN = frozenset({502, 504, 520, 524})  # of a gateway that passed the request on; the last two: Cloudflare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,16 +149,25 @@ class Outlet:
             if error.retryable:
                 raise Retryable(reason, error.message, retry_after=error.retry_after) from None
             raise ChannelBroken(reason, error.message) from None
-        return replace(answer, body=_without(answer.body, self._secrets()))
+        query = url.partition("?")[2].encode()
+        return replace(answer, body=_without(answer.body, {*self._secrets(), *re.split(rb"[&=]", query)}))
+
+    def without_secrets(self, text: str) -> str:
+        """What a service says, as it may be shown."""
+        return _without(text.encode(), set(self._secrets())).decode()
 
     def _secrets(self) -> Iterator[bytes]:
         """What must not be shown: the Secret's values, and of addresses what follows the host, whole and in parts."""
-        for value in (raw.strip() for raw in self.secret.values()):
+        values = {key: raw.strip() for key, raw in self.secret.items()}
+        for value in values.values():
             yield value
             if b"://" in value:
                 path = value.partition(b"://")[2].partition(b"/")[2]
                 yield path
                 yield from re.split(rb"[/?&=]", path)
+        # As a login is sent, which some servers repeat: RFC 7617 (HTTP), RFC 4616 and AUTH LOGIN (SMTP).
+        name, password = values.get("username", b""), values.get("password", b"")
+        yield from map(base64.b64encode, (name + b":" + password, b"\0" + name + b"\0" + password, name, password))
 
     def taken(self, answer: Answer, service: str) -> Receipt:
         """The Receipt for a 2xx answer; raises what any other status means, in words about `service`."""
@@ -165,6 +177,9 @@ class Outlet:
         secret = f"the Secret {self.secret_name}" if self.secret_name else f"AlertChannel {self.channel}"
         if status == 429 or (status == 503 and wait is not None):
             raise Retryable(Reason.RATE_LIMITED, f"{service} asked to slow down (HTTP {status}).", retry_after=wait)
+        if status in _FROM_BETWEEN:
+            text = f"A gateway before {service} had no answer from it (HTTP {status}): it may have taken the message."
+            raise OutcomeUnknown(Reason.SERVER_ERROR, text, retry_after=wait)
         if status in (408, 421, 425) or status >= 500:
             raise Retryable(Reason.SERVER_ERROR, f"{service} failed (HTTP {status}).", retry_after=wait)
         if status in (401, 407):
@@ -180,7 +195,9 @@ class Outlet:
 
 
 def _without(body: bytes, secrets: Iterable[bytes]) -> bytes:
-    for secret in sorted(set(secrets), key=len, reverse=True):
+    """The body without the secrets, however they are spelt there: percent-encoded or not, and as JSON."""
+    spelt = {each for secret in secrets for each in (secret, unquote_to_bytes(secret), secret.replace(b"/", b"\\/"))}
+    for secret in sorted(spelt, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             body = body.replace(secret, b"...")
     return body
@@ -188,8 +205,6 @@ def _without(body: bytes, secrets: Iterable[bytes]) -> bytes:
 
 class Channel(abc.ABC, Generic[P]):
     """One kind of channel with the settings of one AlertChannel. `P` is what it sends: bytes, a mail, …"""
-
-    resolves: ClassVar[bool] = False  # whether Resolve messages mean something to it
 
     def __init__(self, spec: AlertChannelSpec) -> None:
         self.spec = spec

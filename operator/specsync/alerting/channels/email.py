@@ -39,6 +39,7 @@ from specsync.resources.reasons import Reason
 
 MAX_SUBJECT = 200
 _WIDTH = 76
+_QUIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,16 @@ class EmailChannel(Channel[Mail]):
         session = _Session(self._settings, outlet)
         try:
             async with asyncio.timeout(outlet.timeout):
-                return await session.deliver(payload)
+                receipt = await session.deliver(payload)
+            await session.quit()  # not within the time: who has taken the mail needn't say goodbye
         except TimeoutError:
             text = f"The mail server {host}:{port} did not answer within {outlet.timeout:g} seconds."
             raise session.lost(Reason.TIMEOUT, text) from None
         except FetchError as error:
             kind = Retryable if error.retryable else ChannelBroken
             raise kind(Reason(error.reason.value), error.message) from None
+        except aiosmtplib.SMTPDataError as error:
+            raise _refused(error.code, error.message, outlet, f"{host}:{port}", content=True) from None
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error.code, error.message, outlet, f"{host}:{port}") from None
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -111,6 +115,7 @@ class EmailChannel(Channel[Mail]):
             raise session.lost(Reason.CONNECTION_FAILED, text) from None
         finally:
             session.close()
+        return receipt
 
 
 class _Session:
@@ -120,22 +125,30 @@ class _Session:
         self._settings = settings
         self._outlet = outlet
         self._client: aiosmtplib.SMTP | None = None
+        self._refusals: list[aiosmtplib.SMTPRecipientRefused] = []
         self._sent = False
 
     async def deliver(self, mail: Mail) -> Receipt:
         client = await self._connect()
         await client.mail(mail.sender)
-        refused = [recipient for recipient in mail.recipients if not await self._takes(client, recipient)]
-        if len(refused) == len(mail.recipients):
+        for recipient in mail.recipients:
+            await self._offer(client, recipient)
+        refused = len(self._refusals)
+        if refused == len(mail.recipients):
             raise aiosmtplib.SMTPRecipientsRefused(self._refusals)
         self._sent = True
         answer = await client.data(mail.content)
-        with contextlib.suppress(aiosmtplib.SMTPException):
-            await client.quit()
-        detail = f"{answer.code} {plain(answer.message)}"[:400]
+        detail = f"{answer.code} {self._outlet.without_secrets(plain(answer.message))}"[:400]
         if refused:
-            detail += f"; refused for {len(refused)} of {len(mail.recipients)} recipients"
+            detail += f"; refused for {refused} of {len(mail.recipients)} recipients"
         return Receipt(detail=detail)
+
+    async def quit(self) -> None:
+        """Ends the conversation, if the server is quick enough about it."""
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(_QUIT_SECONDS):
+                if self._client is not None:
+                    await self._client.quit()
 
     def lost(self, reason: Reason, text: str) -> DeliveryError:
         """The error for a connection that broke: surely not delivered, or perhaps."""
@@ -161,7 +174,6 @@ class _Session:
         )
         guard = outlet.guard.on_ports(MAIL_PORTS)
         connection = await guard.connect(settings.host, settings.port, outlet.timeout)
-        self._refusals: list[aiosmtplib.SMTPRecipientRefused] = []
         self._client = aiosmtplib.SMTP(
             hostname=settings.host,
             sock=connection,
@@ -176,13 +188,11 @@ class _Session:
             await self._client.login(username, outlet.needed("password"))
         return self._client
 
-    async def _takes(self, client: aiosmtplib.SMTP, recipient: str) -> bool:
+    async def _offer(self, client: aiosmtplib.SMTP, recipient: str) -> None:
         try:
             await client.rcpt(recipient)
         except aiosmtplib.SMTPRecipientRefused as refusal:
             self._refusals.append(refusal)
-            return False
-        return True
 
 
 def _is_of_tls(error: BaseException | None) -> bool:
@@ -194,16 +204,17 @@ def _is_of_tls(error: BaseException | None) -> bool:
     return False
 
 
-def _refused(code: int, message: str, outlet: Outlet, server: str) -> DeliveryError:
-    """What an answer of the server means: 4xx may pass, 5xx won't (RFC 5321, 4.2.1)."""
-    said = f"{code} {plain(message)}"[:300]
+def _refused(code: int, message: str, outlet: Outlet, server: str, *, content: bool = False) -> DeliveryError:
+    """What an answer means: 4xx may pass, 5xx won't (RFC 5321, 4.2.1). `content`: the server has read the mail."""
+    said = f"{code} {outlet.without_secrets(plain(message))}"[:300]
     if code in (530, 534, 535, 538):
         secret = outlet.secret_name or "of secretRef"
         text = f"The mail server {server} doesn't accept the login ({said}): check the Secret {secret}."
         return ChannelBroken(Reason.UNAUTHORIZED, text)
     if 400 <= code < 500:
         return Retryable(Reason.SERVER_ERROR, f"The mail server {server} asks to try later ({said}).")
-    if code in (550, 551, 553, 521, 556):
+    # Who has read the mail and speaks of policy (RFC 3463, 3.8) means the sender's rights more often than the mail.
+    if code in (550, 551, 553, 521, 556) and (not content or message.startswith("5.7.")):
         text = f"The mail server {server} refuses sender or recipients ({said}): check spec.email.from and to."
         return ChannelBroken(Reason.FORBIDDEN, text)
     return Rejected(Reason.HTTP_ERROR, f"The mail server {server} refuses the mail ({said}).")

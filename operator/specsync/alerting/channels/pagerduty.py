@@ -26,8 +26,6 @@ _SEVERITIES = {"Critical": "critical", "Warning": "warning", "Info": "info", "Go
 class PagerDutyChannel(Channel[dict[str, Any]]):
     """A service of PagerDuty, by the integration key in its Secret. One message in each event."""
 
-    resolves = True
-
     def render(self, envelope: Envelope) -> dict[str, Any]:
         message = envelope.messages[0]
         key = (message.incident or envelope.id)[:MAX_DEDUP_KEY]

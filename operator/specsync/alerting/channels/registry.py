@@ -17,15 +17,14 @@ class ChannelKind:
     name: str  # of the class in it
     groups: bool = True  # several messages may go in one envelope; else each goes alone
     resolves: bool = False  # Resolve messages mean something to it
-    idempotent: bool = False  # the service drops a second sending with the same envelope id
 
 
 KINDS: dict[ChannelType, ChannelKind] = {
     "Slack": ChannelKind(module="slack", name="SlackChannel"),
     "Teams": ChannelKind(module="teams", name="TeamsChannel"),
     "Email": ChannelKind(module="email", name="EmailChannel"),
-    "PagerDuty": ChannelKind(module="pagerduty", name="PagerDutyChannel", groups=False, resolves=True, idempotent=True),
-    "Webhook": ChannelKind(module="webhook", name="WebhookChannel", resolves=True, idempotent=True),
+    "PagerDuty": ChannelKind(module="pagerduty", name="PagerDutyChannel", groups=False, resolves=True),
+    "Webhook": ChannelKind(module="webhook", name="WebhookChannel", resolves=True),
     "Apprise": ChannelKind(module="apprise", name="AppriseChannel"),
 }
 

@@ -20,6 +20,7 @@ from specsync.alerting.channels.contract import (
     Retryable,
 )
 from specsync.alerting.outline import Entry, Outline, Section, fitted
+from specsync.fetching.request import Credentials
 from specsync.resources.reasons import Reason
 
 POST_MESSAGE = "https://slack.com/api/chat.postMessage"
@@ -56,8 +57,8 @@ class SlackChannel(Channel[dict[str, Any]]):
         if "channel" not in payload:
             text = f"AlertChannel {outlet.channel} has a bot's token: say in spec.slack.channel where it writes to."
             raise ChannelBroken(Reason.INVALID_CREDENTIALS, text)
-        headers["Authorization"] = f"Bearer {token}"
-        answer = await outlet.post(outlet.text("address") or POST_MESSAGE, body, headers)
+        address = outlet.text("address") or POST_MESSAGE
+        answer = await outlet.post(address, body, headers, credentials=Credentials(bearer_token=token))
         return _receipt(outlet.taken(answer, "Slack"), answer.body, outlet)
 
 
@@ -67,6 +68,8 @@ def _receipt(taken: Receipt, body: bytes, outlet: Outlet) -> Receipt:
         found = msgspec.json.decode(body)
     except msgspec.DecodeError:
         found = None
+    if body.strip() == b"ok":
+        return taken  # an incoming webhook's answer: the Secret has its address beside the token
     if not isinstance(found, dict) or not isinstance(found.get("ok"), bool):
         raise OutcomeUnknown(Reason.SERVER_ERROR, "Slack's answer isn't what its API answers: check address, if set.")
     if found["ok"]:

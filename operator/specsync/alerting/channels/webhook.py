@@ -10,7 +10,6 @@ import binascii
 import datetime as dt
 import hashlib
 import hmac
-import time as clock
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from specsync.alerting.channels import cloudevents
 from specsync.alerting.channels.cloudevents import cloud_event
 from specsync.alerting.channels.contract import Channel, ChannelBroken, Envelope, Outlet, Receipt
 from specsync.fetching.request import Credentials
+from specsync.resources import clock
 from specsync.resources.meta import to_wire
 from specsync.resources.reasons import Reason
 
@@ -38,8 +38,6 @@ class SignedBody:
 
 class WebhookChannel(Channel[SignedBody]):
     """A receiver of the user's own."""
-
-    resolves = True
 
     def render(self, envelope: Envelope) -> SignedBody:
         first = envelope.messages[0]
@@ -60,7 +58,7 @@ class WebhookChannel(Channel[SignedBody]):
         settings = self.spec.webhook
         url = (settings.url if settings else None) or outlet.needed("address")
         secret = outlet.text("signingSecret")
-        stamp = int(clock.time())
+        stamp = int(clock.present().timestamp())  # receivers refuse what is minutes off
         headers = {"Content-Type": payload.content_type, "webhook-id": payload.id, "webhook-timestamp": str(stamp)}
         if secret is not None:
             headers["webhook-signature"] = sign(_key(secret, outlet), payload, stamp)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 _JSON_TOKEN = re.compile(rb'"((?:[^"\\\n]|\\.)*)"(\s*:)?|[{}\[\],]|\n')
 _YAML_KEY = re.compile(
-    r"""(?P<key>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#\[\]{},"'&*!|>%@`-][^#]*?|-[^\s#][^#]*?)\s*:(?:\s+(?P<rest>.*))?$"""
+    r"""(?P<key>"(?:[^"\\]|\\.)*"\s*|'(?:[^']|'')*'\s*|[^\s#\[\]{},"'&*!|>%@`-][^#]*?|-[^\s#][^#]*?):(?:\s|$)"""
 )
 _ITEM = re.compile(r"-(?:\s+|$)")
-_BLOCK_TEXT = re.compile(r"(?:.*[:\s-]\s*|)(?:![^\s]*\s+|&[^\s]*\s+)*[|>][0-9+-]*\s*(?:#.*)?$")
+_BLOCK_TEXT = re.compile(r"(?:^|[:\s-])[|>][0-9+-]*\s*(?:#.*)?$")
 
 
 class _Wanted:
@@ -146,7 +146,7 @@ def _yaml(data: bytes, root: _Wanted) -> Iterator[tuple[int, _Wanted]]:
             else:
                 assert key is not None
                 level.index = -1
-                name = _yaml_key(key["key"])
+                name = _yaml_key(key["key"].rstrip())
             below = level.node.below.get(name) if level.node is not None else None
             if below is not None:
                 yield number, below
@@ -156,7 +156,7 @@ def _yaml(data: bytes, root: _Wanted) -> Iterator[tuple[int, _Wanted]]:
             content = content[item.end() :]
             if not content:
                 break
-        if _BLOCK_TEXT.match(content):
+        if _BLOCK_TEXT.search(content):
             text_column = levels[-1].column if levels else 0
 
 

@@ -28,11 +28,17 @@ def recognize_types(node: Node) -> bool:
         else:
             node.found("list-of-types-widened", "", None, ", ".join(added))
     node.claims_type = node.claims_structure = True
+    pairs = [(name, name) for name in sorted(before.types.keys() & after.types.keys())]  # what became of what stayed
+    if before.keyword and after.keyword:
+        pairs.clear()  # they are matched as alternatives
+    sent, received = (before.types, after.types) if node.request else (after.types, before.types)
+    if "integer" in sent and "integer" not in received and "number" in received:  # which has limits of its own
+        pairs.append(("integer", "number") if node.request else ("number", "integer"))
+    for left, right in pairs:
+        (old, old_keyword), (new, new_keyword) = before.types[left], after.types[right]
+        node.compare_below(f"{after.keyword or before.keyword}[{right}]", old, new, old_keyword, new_keyword)
     if before.keyword and after.keyword:
         return False
-    for name in before.types.keys() & after.types.keys():  # what became of the type that stayed
-        (old, old_keyword), (new, new_keyword) = before.types[name], after.types[name]
-        node.compare_below(f"{after.keyword or before.keyword}[{name}]", old, new, old_keyword, new_keyword)
     node.old, node.new = without_values(node.old), without_values(node.new)
     return True
 

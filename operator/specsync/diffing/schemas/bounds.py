@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Node
+from specsync.diffing.schemas.patterns import Patterns
 from specsync.diffing.schemas.types import covers, typed
 from specsync.openapi.model import Schema
 
@@ -38,7 +38,7 @@ _FROM_ZERO = frozenset(("min_length",))
 
 def compare_bounds(node: Node) -> None:
     old, new = node.old, node.new
-    if _of(old) == _of(new) or _enums_say_all(old, new, request=node.request):
+    if _of(old) == _of(new) or _enums_say_all(node):
         return
     for attribute, keyword, name, kind in BOUNDS:
         before, after = getattr(old, attribute), getattr(new, attribute)
@@ -78,22 +78,23 @@ def contained(schema: Schema) -> Schema | bool | None:
     return None if schema.min_contains == 0 and schema.max_contains is None else schema.contains
 
 
-def _enums_say_all(old: Schema, new: Schema, *, request: bool) -> bool:
+def _enums_say_all(node: Node) -> bool:
     """Whether no bound matters: both sides list their values, and each of these keeps the bounds of both; or who sends
     lists them, and each keeps the bounds of the other side.
     """
+    old, new, patterns = node.old, node.new, node.graph.patterns
     before, after = _listed(old), _listed(new)
     if before is None and after is None:
         return False
     if before is not None and after is not None:
         return old.type == new.type and all(
-            _keeps_bounds(value, schema) for value in (*before, *after) for schema in (old, new)
+            _keeps_bounds(value, schema, patterns) for value in (*before, *after) for schema in (old, new)
         )
-    sent, sender, receiver = (before, old, new) if request else (after, new, old)
+    sent, sender, receiver = (before, old, new) if node.request else (after, new, old)
     return (
         sent is not None
         and covers(receiver.types, typed(sender).types)
-        and all(_keeps_bounds(value, receiver) for value in sent)
+        and all(_keeps_bounds(value, receiver, patterns) for value in sent)
     )
 
 
@@ -101,17 +102,14 @@ def _listed(schema: Schema) -> list[Any] | None:
     return [schema.const] if schema.const is not UNSET else schema.enum
 
 
-def _keeps_bounds(value: Any, schema: Schema) -> bool:
+def _keeps_bounds(value: Any, schema: Schema, patterns: Patterns) -> bool:
     """Whether a string, number, boolean or null is within a schema's bounds; False where that isn't known."""
     if isinstance(value, str):
         if len(value) < (schema.min_length or 0):
             return False
         if schema.max_length is not None and len(value) > schema.max_length:
             return False
-        try:
-            return schema.pattern is None or re.search(schema.pattern, value) is not None
-        except re.error:  # a pattern of JavaScript that Python doesn't read
-            return False
+        return schema.pattern is None or patterns.match(schema.pattern, value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return not (
             (schema.minimum is not None and value < schema.minimum)

@@ -13,9 +13,15 @@ from typing import Any
 import msgspec
 
 from specsync.diffing.comparison import Severity
-from specsync.diffing.schemas.sides import Resolved, Side
+from specsync.diffing.schemas.patterns import Patterns
+from specsync.diffing.schemas.sides import ANYTHING, Resolved, Side
 from specsync.diffing.unchanged import Unchanged
 from specsync.openapi.model import Schema
+
+_MOST_GUESSES = 5_000
+"""In one comparison: documents with alternatives in alternatives would ask for each pair of schemas that they have."""
+_DEEPEST_GUESS = 20
+"""To know whether alternatives mean the same, those within them may have to be tried against each other."""
 
 
 class Finding(msgspec.Struct, gc=False):
@@ -91,7 +97,10 @@ class Node:
 
     @property
     def guarded(self) -> bool:
-        return self.new.read_only if self.request else self.new.write_only
+        """Whether nobody sends it. Who writes requests may know the older document only."""
+        if self.request:
+            return self.old.read_only or self.new.read_only
+        return self.new.write_only
 
     def both_can_be(self, name: str) -> bool:
         """Whether values of a type are possible on both sides; keywords for other types mean nothing there."""
@@ -162,9 +171,12 @@ class Graph:
         self.old = old
         self.new = new
         self.unchanged = unchanged
+        self.patterns = Patterns()
         self._comparers = comparers
         self._nodes: dict[tuple[int, int, bool], Node] = {}
         self._waiting: list[Node] = []
+        self._guesses = 0
+        self._guessing = 0
 
     def node(
         self,
@@ -177,7 +189,7 @@ class Graph:
         user: Node | None = None,
         is_guess: bool = False,
     ) -> Node | None:
-        """The node of a pair, to be compared by ``run``; None where the two mean the same or one of them is unknown.
+        """The node of a pair, to be compared by ``run``; None where the two mean the same, or nothing is known of them.
 
         ``user``: the node that the pair is below of. ``is_guess``: it is only looked at, and belongs nowhere yet.
         """
@@ -185,7 +197,7 @@ class Graph:
             return None
         left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)
         if left.schema is None or right.schema is None:
-            return None
+            return self._opaque(old, new, left, right, request)
         node = self._node(left, right, request)
         if left.via and not is_guess:
             for name in left.via - right.via:
@@ -204,6 +216,23 @@ class Graph:
             self._waiting.append(node)
         return node
 
+    def _opaque(
+        self, old: Schema | bool, new: Schema | bool, left: Resolved, right: Resolved, request: bool
+    ) -> Node | None:
+        """The node of a pair of which at least one isn't known: what it refers to in another document, or that it does,
+        may have changed.
+        """
+        if left.elsewhere == right.elsewhere:
+            return None
+        before, after = left.schema or old, right.schema or new
+        key = (id(before), id(after), request)
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = Node(self, ANYTHING, ANYTHING, left.pointer, right.pointer, request)
+            node.found("reference-changed")
+            node.is_compared = True
+        return node
+
     def run(self) -> None:
         """Compare all pairs that wait, and those that they lead to."""
         while self._waiting:
@@ -219,7 +248,19 @@ class Graph:
     def means_same(
         self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
     ) -> bool:
-        """Whether two schemas accept the same values. False also where that isn't known."""
+        """Whether two schemas accept the same values. False also where that isn't known, or much has been asked."""
+        if self._guesses >= _MOST_GUESSES or self._guessing >= _DEEPEST_GUESS:
+            return False
+        self._guesses += 1
+        self._guessing += 1
+        try:
+            return self._means_same(old, new, old_pointer, new_pointer, request)
+        finally:
+            self._guessing -= 1
+
+    def _means_same(
+        self, old: Schema | bool, new: Schema | bool, old_pointer: str, new_pointer: str, request: bool
+    ) -> bool:
         node = self.node(old, new, old_pointer, new_pointer, request, is_guess=True)
         if node is None:
             left, right = self.old.resolve(old, old_pointer), self.new.resolve(new, new_pointer)

@@ -4,7 +4,7 @@ branches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -12,12 +12,11 @@ from msgspec import UNSET
 
 from specsync.diffing.schemas.alternatives import match
 from specsync.diffing.schemas.graph import Node
-from specsync.diffing.schemas.sides import NOTHING, SIBLINGS, Side, copied, has_keywords
+from specsync.diffing.schemas.sides import NOTHING, SIBLINGS, Resolved, Side, copied, has_keywords
 from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema, value_key
 from specsync.openapi.references import component_name
 
-_DEEPEST_NOTE = 8
 _UPPER = ("maximum", "exclusive_maximum", "max_length", "max_items", "max_properties", "max_contains")
 _LOWER = ("minimum", "exclusive_minimum", "min_length", "min_items", "min_properties", "min_contains")
 _FLAGS = ("unique_items", "read_only", "write_only", "deprecated")
@@ -102,16 +101,25 @@ def compare_all_of(node: Node) -> None:
         node.compare_below(f"allOf[{name}]", before[i], branch, f"/allOf/{i}", f"/allOf/{j}")
 
 
-def _branch_names(side: Side, schema: Schema, pointer: str, depth: int = 0) -> list[str]:
+def _branch_names(side: Side, schema: Schema, pointer: str) -> set[str]:
     """The components that were merged into a schema."""
-    names = []
-    for index, branch in enumerate(schema.all_of or ()):
-        resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
-        if resolved.name is not None:
-            names.append(resolved.name)
-        if resolved.schema is not None and depth < 20:
-            names.extend(_branch_names(side, resolved.schema, resolved.pointer, depth + 1))
-    return names
+    branches = _branches(side, enumerate(schema.all_of or ()), f"{pointer}/allOf")
+    return {resolved.name for resolved in branches if resolved.name is not None}
+
+
+def _branches(side: Side, listed: Iterable[tuple[int, Schema | bool]], pointer: str) -> Iterator[Resolved]:
+    """These branches of an allOf and their own ones, each once, in whatever ways they are reached."""
+    waiting = [(branch, f"{pointer}/{index}") for index, branch in listed]
+    seen: set[tuple[int, str | None]] = set()
+    for branch, place in waiting:  # grows while it is walked
+        resolved = side.resolve(branch, place)
+        key = (id(resolved.schema), resolved.name)
+        if resolved.schema is None or key in seen:
+            continue
+        seen.add(key)
+        yield resolved
+        below = enumerate(resolved.schema.all_of or ())
+        waiting.extend((inner, f"{resolved.pointer}/allOf/{index}") for index, inner in below)
 
 
 def match_branches(
@@ -166,17 +174,10 @@ def _annotating(
     return constraining, annotating
 
 
-def _notes(side: Side, indexes: Sequence[int], branches: list[Schema | bool], pointer: str, depth: int = 0) -> int:
+def _notes(side: Side, indexes: list[int], branches: list[Schema | bool], pointer: str) -> int:
     """How many branches of allOf constrain nothing, among these and their own branches."""
-    count = 0
-    for index in indexes if depth < _DEEPEST_NOTE else ():
-        branch = side.resolve(branches[index], f"{pointer}/{index}")
-        if branch.schema is not None and annotates_only(branch.schema):
-            count += 1
-        elif branch.schema is not None and branch.schema.all_of:
-            below = branch.schema.all_of
-            count += _notes(side, range(len(below)), below, f"{branch.pointer}/allOf", depth + 1)
-    return count
+    found = _branches(side, ((index, branches[index]) for index in indexes), pointer)
+    return sum(branch.schema is not None and annotates_only(branch.schema) for branch in found)
 
 
 def _report(
@@ -223,7 +224,7 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
     own = side.keep(copied(schema, without="all_of"))
     side.place_children(schema, pointer)
     result: Schema | None = own
-    parts = [(own, pointer)]
+    parts = {id(own): (own, pointer)}
     branches: list[Schema] = []
     for index, branch in enumerate(schema.all_of):
         resolved = side.resolve(branch, f"{pointer}/allOf/{index}")
@@ -235,13 +236,14 @@ def merged(side: Side, schema: Schema, pointer: str, within: tuple[int, ...] = (
             break
         side.place_children(part, resolved.pointer)
         branches.append(part)
-        parts.extend(side.parts.get(id(part)) or [(part, resolved.pointer)])
+        for each in side.parts.get(id(part)) or [(part, resolved.pointer)]:
+            parts.setdefault(id(each[0]), each)
         result = _both(side, result, part)
         if result is None:
             break
     if result is not None and result is not NOTHING:
         result.nullable = _accepts_null(schema, branches)
-        side.parts[id(result)] = parts
+        side.parts[id(result)] = list(parts.values())
     side.merged[key] = result
     return result
 
@@ -269,7 +271,7 @@ def _both(side: Side, left: Schema, right: Schema) -> Schema | None:
     result.properties = _all_properties(side, left, right)
     result.items = left.items if right.items is None else right.items
     if left.items is not None and right.items is not None and left.items != right.items:
-        result.items = side.keep(Schema(all_of=[left.items, right.items]))
+        result.items = _together(side, left.items, right.items)
     return side.keep(result)
 
 
@@ -329,7 +331,19 @@ def _all_properties(side: Side, left: Schema, right: Schema) -> dict[str, Schema
     together = dict(left.properties)
     for name, schema in right.properties.items():
         if name in together and together[name] != schema:
-            together[name] = side.keep(Schema(all_of=[together[name], schema]))
+            together[name] = _together(side, together[name], schema)
         else:
             together[name] = schema
     return together
+
+
+def _together(side: Side, left: Schema | bool, right: Schema | bool) -> Schema:
+    """What accepts what both accept. What they have in common is in it once: else a component that is merged in many
+    ways would double at each step.
+    """
+    branches: list[Schema | bool] = []
+    for each in (left, right):
+        branches.extend(part for part in side.joined.get(id(each), (each,)) if part not in branches)
+    made = side.keep(Schema(all_of=branches))
+    side.joined[id(made)] = branches
+    return made

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from operator import itemgetter
 
 from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Finding, Node
+from specsync.diffing.schemas.patterns import Patterns
 from specsync.diffing.schemas.sides import has_keywords
 from specsync.diffing.schemas.types import type_text
 from specsync.openapi.model import Schema
@@ -83,7 +83,7 @@ def _added(node: Node, name: str, schema: Schema | bool, required: bool) -> None
 def _compare_with_unnamed(node: Node, name: str, old: Schema | bool | None, new: Schema | bool | None) -> None:
     """A property that only one side names, with what the other side says of properties that it doesn't name."""
     side = node.new if new is None else node.old
-    other, keyword = _unnamed(side, name)
+    other, keyword = _unnamed(side, name, node.graph.patterns)
     if other is None:
         return
     named = f"/properties/{escaped(name)}"
@@ -93,14 +93,11 @@ def _compare_with_unnamed(node: Node, name: str, old: Schema | bool | None, new:
         node.compare_below(name, other, new, keyword, named)
 
 
-def _unnamed(schema: Schema, name: str) -> tuple[Schema | bool | None, str]:
+def _unnamed(schema: Schema, name: str, patterns: Patterns) -> tuple[Schema | bool | None, str]:
     """The schema for a property that isn't named, and the rest of its pointer; None where nothing is said of it."""
     for pattern, below in (schema.pattern_properties or {}).items():
-        try:
-            if re.search(pattern, name):
-                return below, f"/patternProperties/{escaped(pattern)}"
-        except re.error:  # a pattern of JavaScript that Python doesn't read
-            continue
+        if patterns.match(pattern, name):
+            return below, f"/patternProperties/{escaped(pattern)}"
     if schema.additional_properties is None and (schema.pattern_properties or schema.property_names is not None):
         return True, "/patternProperties"  # it is a map, of which each name is a key
     if isinstance(schema.additional_properties, Schema) and has_keywords(schema.additional_properties):

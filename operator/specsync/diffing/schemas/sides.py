@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from specsync.openapi.canonical import CanonicalDocument
 from specsync.openapi.model import Schema
-from specsync.openapi.references import component_name
+from specsync.openapi.references import component_name, is_external
 from specsync.openapi.tolerant import escaped
 
 ANYTHING = Schema()
@@ -84,9 +84,11 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
     digest: str | None
     """Of the component that it is, where it is one with nothing beside the reference."""
     name: str | None
-    """Of that component, also where something stands beside the reference."""
+    """Of that component, also where something stands beside the reference; the reference, where that is unknown."""
     via: frozenset[str] = frozenset()
     """The names of all components on the way, this one's included."""
+    elsewhere: str | None = None
+    """The reference into another document that an unknown schema is; None for one that refers to itself, or dangles."""
 
 
 class Side:
@@ -103,6 +105,8 @@ class Side:
         self._kept: list[object] = []
         self.merged: dict[int, Schema | None] = {}
         """What the branches of allOf mean together, by the ``id`` of the schema that has them (``merging.py``)."""
+        self.joined: dict[int, list[Schema | bool]] = {}
+        """The branches of each allOf that was made of several schemas of one part, by its ``id``."""
         self.parts: dict[int, list[tuple[Schema, str]]] = {}
         """What a schema was put together from, and where those parts stand, by its ``id``."""
         self.used: dict[str, list[tuple[Any, Any]]] = {}
@@ -218,7 +222,8 @@ class Side:
             name = component_name(current.ref, "schemas")
             target = self.document.component("schemas", name)
             if target is None or name in seen:
-                return Resolved(None, pointer, None, name, frozenset(seen))
+                elsewhere = current.ref if is_external(current.ref) else None
+                return Resolved(None, pointer, None, name, frozenset(seen), elsewhere)
             seen.add(name)
             digest = self.document.component_digest("schemas", name)
             current = target

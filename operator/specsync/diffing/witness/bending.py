@@ -90,6 +90,7 @@ _SILENT = (
     "media-type-",
     "optional-",
     "reactivated",
+    "reference-",
     "required-added",
     "required-became-",
     "stability-",

@@ -17,6 +17,8 @@ from specsync.openapi.references import component_name
 Schemas = Sequence[Schema | bool]
 
 _DEEPEST = 12
+_MOST_SCHEMAS = 50_000
+"""Looked at by one builder: lists of long lists, or a tree of what is required, would take it for ever."""
 _LONGEST = 300
 """Characters or items that a witness may have in one place."""
 _SAMPLES = {
@@ -47,6 +49,7 @@ class Builder:
     def __init__(self, document: CanonicalDocument, *, request: bool) -> None:
         self._document = document
         self._projector = Projector(document, request=request, strict=False)
+        self._left = _MOST_SCHEMAS
         self.picks: dict[tuple[int, str], int] = {}
         """By the ``id`` of a schema and the keyword: which of its alternatives is taken."""
         self.is_tagging = False
@@ -64,7 +67,8 @@ class Builder:
 
     def _collect(self, schemas: Schemas, found: list[Schema], seen: set[int], choose: bool) -> None:
         for schema in schemas:
-            if schema is False:
+            self._left -= 1
+            if schema is False or self._left < 0:
                 raise Unbuildable
             if not isinstance(schema, Schema) or id(schema) in seen:
                 continue

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from specsync.diffing.bodies import is_strong
 from specsync.diffing.components import follow
-from specsync.diffing.media_types import contains
-from specsync.diffing.operations import shape
+from specsync.diffing.media_types import paired
+from specsync.diffing.operations import pairs
 from specsync.openapi.canonical import CanonicalDocument, OperationSummary
 from specsync.openapi.model import Header, MediaType, Operation, Parameter, Schema
 from specsync.openapi.tolerant import escaped
@@ -43,18 +43,18 @@ class Places:
     def __init__(self, old: CanonicalDocument, new: CanonicalDocument) -> None:
         self._old = old
         self._new = new
-        self._old_operations = {(shape(o.path), o.method): o for o in old.operations}
-        self._new_operations = {(shape(o.path), o.method): o for o in new.operations}
+        self._pairs = {
+            (after.method, after.path): (before, after) for before, after in pairs(old, new) if before and after
+        }
         self._roots: dict[tuple[str, str], list[Root]] = {}
 
     def of(self, method: str, path: str) -> list[Root]:
         """All places of an operation that is in both documents."""
-        key = (shape(path), method)
+        key = (method, path)
         found = self._roots.get(key)
         if found is None:
-            before, after = self._old_operations.get(key), self._new_operations.get(key)
-            found = [] if before is None or after is None else list(self._find(before, after))
-            self._roots[key] = found
+            pair = self._pairs.get(key)
+            found = self._roots[key] = [] if pair is None else list(self._find(*pair))
         return found
 
     def _find(self, before: OperationSummary, after: OperationSummary) -> Iterator[Root]:
@@ -79,13 +79,8 @@ class Places:
 
 
 def _shared(words: str, old: dict[str, Placed], new: dict[str, Placed], *, request: bool) -> Iterator[Root]:
-    for media_type, left in old.items():
-        same = media_type if media_type in new else None
-        name = same or next(
-            (other for other in new if contains(other, media_type) or contains(media_type, other)), None
-        )
-        if name is not None:
-            yield Root(words, name, request, is_strong(name), left, new[name])
+    for before, after in paired(old, new, request=request).pairs:
+        yield Root(words, after, request, is_strong(after), old[before], new[after])
 
 
 class _Reader:

@@ -81,22 +81,23 @@ class Projector:
             return schema if schema.__class__ is bool else True
         hidden: set[str] = set()
         if any(value.__class__ is dict for value in values):
-            self._collect_hidden(schema, hidden, frozenset())
+            self._collect_hidden(schema, hidden, set())
         return self._in_place(schema, values, hidden, frozenset())
 
-    def _collect_hidden(self, schema: Schema | bool, hidden: set[str], within: frozenset[str]) -> None:
+    def _collect_hidden(self, schema: Schema | bool, hidden: set[str], seen: set[str]) -> None:
         """Properties that aren't sent in this direction, of the schema and of all that applies in its place."""
         if not isinstance(schema, Schema):
             return
         if schema.ref is not None:
             name = component_name(schema.ref, "schemas")
-            if name not in within:
-                self._collect_hidden(self._document.component("schemas", name), hidden, within | {name})
+            if name not in seen:
+                seen.add(name)
+                self._collect_hidden(self._document.component("schemas", name), hidden, seen)
         for name, below in (schema.properties or {}).items():
             if self.is_one_way(below):
                 hidden.add(name)
         for part in (*(schema.all_of or ()), *(schema.one_of or ()), *(schema.any_of or ())):
-            self._collect_hidden(part, hidden, within)
+            self._collect_hidden(part, hidden, seen)
 
     def is_one_way(self, schema: Schema | bool) -> bool:
         """Whether a property with this schema isn't sent in this direction."""

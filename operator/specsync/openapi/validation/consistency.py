@@ -105,10 +105,8 @@ def _check_paths(root: dict[str, Any], found: Collector) -> None:
             found.error("path-ambiguous", f"/paths/{escaped(path)}", message)
 
 
-def _check_security(written: Any, known: set[str] | None, pointer: str, found: Collector) -> None:
-    if known is None or not isinstance(written, list):
-        return
-    for index, alternative in enumerate(written):
+def _check_security(written: Any, known: set[str], pointer: str, found: Collector) -> None:
+    for index, alternative in enumerate(written if isinstance(written, list) else ()):
         for name in _mapping(alternative):
             if name not in known and "/" not in name and ":" not in name:  # 3.2: a name may be a URI
                 message = f"{shown(name)} is no security scheme of this document; declare it, or correct the name"

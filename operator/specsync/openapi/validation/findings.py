@@ -17,7 +17,7 @@ MOST_COUNTED = 10_000
 
 _LONGEST_NAME = 60
 _MOST_EXTERNAL = 10
-_QUERY, _USER_INFO = re.compile(r"\?[^#]*"), re.compile(r"//[^/@]*@")
+_QUERY, _USER_INFO = re.compile(r"\?[^#]*"), re.compile(r"//[^/]*@")
 
 
 class Finding(msgspec.Struct, frozen=True):

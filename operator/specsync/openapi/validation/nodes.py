@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Container
 from typing import Any
 
-from specsync.openapi.references import unescaped
+from specsync.openapi.pointers import find
 from specsync.openapi.tolerant import escaped
 from specsync.openapi.validation.findings import Collector, shown
 
@@ -36,10 +36,12 @@ _Trail = tuple["_Trail | None", str]
 
 
 def check_nodes(tree: Any, found: Collector, dangling: Container[str] = ()) -> None:
-    """References that lead to nothing (errors), defaults of another type (warnings).
+    """References that lead to nothing (errors), or to where nobody looks, and defaults of another type (warnings).
 
     ``dangling``: those into other files that are known to lead to nothing there.
     """
+    # In Swagger 2.0 examples are values, by media type; later they are objects by name, with the value in a field.
+    of_names = _OF_NAMES - {"examples"} if "swagger" in tree else _OF_NAMES
     checked: dict[str, bool] = {}
     waiting: deque[tuple[Any, bool, _Trail | None]] = deque([(tree, False, None)])
     while waiting:
@@ -60,6 +62,11 @@ def check_nodes(tree: Any, found: Collector, dangling: Container[str] = ()) -> N
                     room = "that file" if reference in dangling else "the document"
                     message = f"{shown(reference)} isn't in {room}; add what is missing, or correct the reference"
                     found.error("reference-unresolvable", f"{_pointer(trail)}/$ref", message)
+                elif reference.startswith("#") and not reference.startswith("#/"):
+                    found.warning("reference-not-followed", f"{_pointer(trail)}/$ref", _not_followed(reference))
+            dynamic = node.get("$dynamicRef")
+            if type(dynamic) is str:
+                found.warning("reference-not-followed", f"{_pointer(trail)}/$dynamicRef", _not_followed(dynamic))
             if node.get("default") is not None and "type" in node:
                 _check_default(node, trail, found)
             if found.full:
@@ -69,7 +76,7 @@ def check_nodes(tree: Any, found: Collector, dangling: Container[str] = ()) -> N
             if kind is dict:
                 if by_name:
                     waiting.append((value, False, (trail, key)))
-                elif key in _OF_NAMES:
+                elif key in of_names:
                     waiting.append((value, True, (trail, key)))
                 elif key not in _OF_VALUES and not key.startswith("x-"):
                     waiting.append((value, False, (trail, key)))
@@ -77,20 +84,17 @@ def check_nodes(tree: Any, found: Collector, dangling: Container[str] = ()) -> N
                 waiting.append((value, False, (trail, key)))
 
 
+def _not_followed(reference: str) -> str:
+    return (
+        f"{shown(reference)} isn't followed, so no change behind it is seen; refer to a place (#/…) with a plain $ref"
+    )
+
+
 def _leads_somewhere(reference: str, tree: Any) -> bool:
     """References out of the document count as good: nobody looks there. So do anchors."""
-    if reference == "#" or not reference.startswith("#/"):
+    if not reference.startswith("#/"):
         return True
-    place = tree
-    for token in reference[2:].split("/"):
-        key = unescaped(token)
-        if isinstance(place, dict) and key in place:
-            place = place[key]
-        elif isinstance(place, list) and key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(place):
-            place = place[int(key)]
-        else:
-            return False
-    return isinstance(place, dict | bool)
+    return isinstance(find(tree, reference[1:]), dict | bool)
 
 
 def _check_default(node: dict[str, Any], trail: _Trail | None, found: Collector) -> None:

@@ -111,3 +111,8 @@ def _pointers(value: object, at: str = "") -> list[str]:
         pointer = f"{at}/{str(key).replace('~', '~0').replace('/', '~1')}"
         found += [pointer, *_pointers(child, pointer)]
     return found
+
+
+@pytest.mark.parametrize("line", ["  x" + " " * 200_000 + "y", "  a: " + "!a " * 60_000, "  - x" + " |" * 60_000])
+def test_long_lines_take_no_longer_than_short_ones(line: str) -> None:
+    assert find_lines(f"info:\n{line}\npaths:\n  /a: {{}}\n".encode(), {"/paths/~1a"}) == {"/paths/~1a": 4}
