@@ -213,6 +213,17 @@ def freeze_object_store(storm: Storm, dice: Dice) -> None:
     storage.server.thaw()
 
 
+def slow_object_store(storm: Storm, dice: Dice) -> None:
+    """Every request takes half a second and more: it stands still most of the time."""
+    server = _storage(storm).server
+    end = time.monotonic() + dice.uniform(1.0, 3.0) * storm.lease
+    while time.monotonic() < end and not storm.stopped.is_set():
+        server.freeze()
+        storm.hold(0.5)
+        server.thaw()
+        storm.hold(0.05)
+
+
 def fill_object_store(storm: Storm, dice: Dice) -> None:
     with _storage(storm).full():
         storm.hold(dice.uniform(0.5, 2.0) * storm.lease)
@@ -251,7 +262,11 @@ def lanes_of(storm: Storm) -> dict[str, dict[str, Fault]]:
             "step the leader's clock": step_clock_of_leader,
         }
     if storm.storage is not None:
-        lanes["storage"] = {"kill the object store": kill_object_store, "freeze the object store": freeze_object_store}
+        lanes["storage"] = {
+            "kill the object store": kill_object_store,
+            "freeze the object store": freeze_object_store,
+            "slow the object store": slow_object_store,
+        }
         if storm.storage.may_be_full:
             lanes["storage"]["fill the object store's disk"] = fill_object_store
     return lanes

@@ -79,6 +79,16 @@ def component_name(reference: str, kind: str) -> str:
     return reference
 
 
+def shown_reference(reference: str) -> str:
+    """A reference to a schema for people: its component's name, or where it leads, without user info and query."""
+    name = component_name(reference, "schemas")
+    return _QUERY.sub("", _USER_INFO.sub("//", name)) if is_external(reference) else name
+
+
+_USER_INFO = re.compile(r"//[^/]*@")
+_QUERY = re.compile(r"[?][^#]*")
+
+
 def is_external(reference: str) -> bool:
     """Whether a reference leads where specsync doesn't follow: into another document, or to an anchor."""
     return not reference.startswith("#/")

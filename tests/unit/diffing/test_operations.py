@@ -135,3 +135,13 @@ def test_what_stands_in_another_document_may_have_changed(old: Tree, new: Tree) 
     events = compared(with_request(old), with_request(new)).events
     assert [(event.id, event.severity) for event in events] == [("request-body-reference-changed", "risky")]
     assert compared(with_request(old), with_request(old)).events == []
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "oneOf", "anyOf"])
+def test_no_login_and_no_query_of_a_reference_is_told(keyword: str) -> None:
+    def of(token: str) -> Tree:
+        return with_response({keyword: [{"$ref": f"https://bob:{token}@a.example/b.json?key={token}#/A"}, TEXT]})
+
+    told = str(compared(of("secret1"), of("secret2")).events)
+    assert "https://a.example/b.json#/A" in told
+    assert "secret" not in told

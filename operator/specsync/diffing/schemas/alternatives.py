@@ -17,7 +17,7 @@ from specsync.diffing.schemas.graph import Node
 from specsync.diffing.schemas.positions import compare_positions
 from specsync.diffing.schemas.sides import ANYTHING, Side
 from specsync.openapi.model import Schema
-from specsync.openapi.references import component_name
+from specsync.openapi.references import component_name, shown_reference
 from specsync.openapi.tolerant import escaped
 
 Alternatives = list[Schema | bool]
@@ -229,7 +229,7 @@ def _names(indexes: list[int], alternatives: Alternatives, side: Side, pointer: 
         reference = _reference(alternative)
         place = side.pointer_of(alternative, f"{pointer}/{index}")
         if reference is not None:
-            names.append(component_name(reference, "schemas"))
+            names.append(shown_reference(reference))
         elif place.startswith("/components/schemas/") and place.count("/") == 3:
             names.append(place.rsplit("/", 1)[1])
         else:
@@ -241,5 +241,5 @@ def _label(old: Schema | bool, new: Schema | bool, position: int) -> str:
     """An alternative in a path: its component, else its title, else its position, counted from 1."""
     reference = _reference(new) or _reference(old)
     if reference is not None:
-        return escaped(component_name(reference, "schemas"))
+        return escaped(shown_reference(reference))
     return _title(new) or f"#{position + 1}"

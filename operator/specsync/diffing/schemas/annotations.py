@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from specsync.diffing.schemas.graph import Node
 from specsync.openapi.model import Discriminator, Schema, value_key
-from specsync.openapi.references import component_name
+from specsync.openapi.references import component_name, shown_reference
 from specsync.openapi.tolerant import escaped
 
 STABILITY = {"draft": 0, "alpha": 1, "beta": 2, "stable": 3}
@@ -72,11 +72,15 @@ def _compare_discriminator(node: Node, old: Discriminator | None, new: Discrimin
     for key in sorted(before.keys() | after.keys()):
         keyword = f"/discriminator/mapping/{escaped(key)}"
         if key not in before:
-            node.found("discriminator-mapping-added", keyword, None, after[key], name=key)
+            node.found("discriminator-mapping-added", keyword, None, _shown(after[key]), name=key)
         elif key not in after:
-            node.found("discriminator-mapping-deleted", keyword, before[key], None, name=key)
+            node.found("discriminator-mapping-deleted", keyword, _shown(before[key]), None, name=key)
         elif _target(before[key]) != _target(after[key]) and not _lead_to_same(node, before[key], after[key]):
-            node.found("discriminator-mapping-changed", keyword, before[key], after[key], name=key)
+            node.found("discriminator-mapping-changed", keyword, _shown(before[key]), _shown(after[key]), name=key)
+
+
+def _shown(value: str) -> str:
+    return value if value.startswith("#") else shown_reference(value)
 
 
 def _target(value: str) -> str:

@@ -15,7 +15,7 @@ from specsync.diffing.schemas.graph import Node
 from specsync.diffing.schemas.sides import NOTHING, SIBLINGS, Resolved, Side, copied, has_keywords
 from specsync.diffing.schemas.types import covers
 from specsync.openapi.model import Schema, value_key
-from specsync.openapi.references import component_name
+from specsync.openapi.references import shown_reference
 
 _UPPER = ("maximum", "exclusive_maximum", "max_length", "max_items", "max_properties", "max_contains")
 _LOWER = ("minimum", "exclusive_minimum", "min_length", "min_items", "min_properties", "min_contains")
@@ -97,7 +97,7 @@ def compare_all_of(node: Node) -> None:
         return
     for i, j in pairs:
         branch = after[j]
-        name = component_name(branch.ref, "schemas") if isinstance(branch, Schema) and branch.ref else f"#{j + 1}"
+        name = shown_reference(branch.ref) if isinstance(branch, Schema) and branch.ref else f"#{j + 1}"
         node.compare_below(f"allOf[{name}]", before[i], branch, f"/allOf/{i}", f"/allOf/{j}")
 
 
@@ -192,7 +192,7 @@ def _report(
     if not indexes:
         return
     names = [
-        component_name(branch.ref, "schemas") if isinstance(branch, Schema) and branch.ref else f"branch #{index + 1}"
+        shown_reference(branch.ref) if isinstance(branch, Schema) and branch.ref else f"branch #{index + 1}"
         for index in indexes
         for branch in (branches[index],)
     ]
