@@ -141,10 +141,12 @@ def _doubled(record: Record) -> Iterator[str]:
     for event in record.of("events"):
         if event["reason"] in _TELLING and event.get("count", 1) > 1:
             yield f"Event {event['metadata']['name']} was written {event['count']} times"
-    deliveries = Counter((each["spec"].get("changeSet"), each["spec"]["channel"]) for each in _deliveries(record))
-    for (change_set, channel), count in deliveries.items():
+    # A change that is taken back has two messages: that it is there, and that it is gone.
+    told = [(each["spec"], each["spec"]["message"]["kind"]) for each in _deliveries(record)]
+    deliveries = Counter((spec.get("changeSet"), spec["channel"], kind) for spec, kind in told)
+    for (change_set, channel, kind), count in deliveries.items():
         if count > 1:
-            yield f"{count} deliveries of change set {change_set} to {channel}"
+            yield f"{count} deliveries of change set {change_set} to {channel} ({kind})"
 
 
 def _stuck(record: Record) -> Iterator[str]:

@@ -51,7 +51,7 @@ def event(name: str, reason: str) -> Json:
 
 
 def delivery(name: str, version: int) -> Json:
-    spec = {"changeSet": "j2", "channel": "hook", "dependency": NAME}
+    spec = {"changeSet": "j2", "channel": "hook", "dependency": NAME, "message": {"kind": "Change"}}
     return {"metadata": meta(name, version, "uid-j2"), "spec": spec, "status": {"phase": "Sent"}}
 
 
