@@ -42,20 +42,20 @@ class Shop:
     def publish(self, fields: int) -> str:
         return self._documents.publish(self._path, contract("Shop", version=str(10 - fields), fields=fields))
 
-    def fails(self) -> str:
-        """A sync that fails in the alert stage; the name of its job."""
+    def fails(self, stage: str = "alert") -> str:
+        """A sync that fails in that stage; the name of its job."""
         job = self._user.sync("shop", "Failed")
         error = job["status"]["error"]
-        assert (error["stage"], error["reason"]) == ("alert", "APIError")
+        assert (error["stage"], error["reason"]) == (stage, "APIError")
         assert "not now" in error["message"]
         return str(job["metadata"]["name"])
 
 
 @contextmanager
-def refused(cluster: ControlPlane, user: User, expression: str) -> Iterator[None]:
-    """Meanwhile only AlertDeliveries of this namespace are created of which a CEL expression is true."""
+def refused(cluster: ControlPlane, user: User, expression: str, *others: str) -> Iterator[None]:
+    """Meanwhile only AlertDeliveries (and `others`) of this namespace are created of which a CEL expression is true."""
     name = f"refused-{user.namespace}"
-    created = {"apiGroups": ["specsync.dev"], "apiVersions": ["*"], "resources": ["alertdeliveries"]}
+    created = {"apiGroups": ["specsync.dev"], "apiVersions": ["*"], "resources": ["alertdeliveries", *others]}
     policy = {
         "failurePolicy": "Fail",
         "matchConstraints": {
@@ -145,6 +145,27 @@ def test_a_change_that_goes_on_while_jobs_fail_is_one_change_set_with_all_of_it(
     assert versions(user) == [("1", "4")]
     assert user.get(f"chg/{last}")["spec"]["summary"]["breaking"] == 3
     assert {each["spec"]["changeSet"] for each in deliveries(user)} == {last}
+
+
+def test_a_snapshot_of_a_job_that_failed_before_its_change_set_is_taken_over(
+    user: User, documents: Documents, receiver: Receiver, cluster: ControlPlane
+) -> None:
+    shop = Shop(user, documents, receiver)
+    shop.publish(8)
+    with refused(cluster, user, "false", "changesets"):
+        first = shop.fails("persist")
+    second = user.sync("shop", "Changed")["metadata"]["name"]
+    assert user.names("chg") == {second}
+    assert user.get(f"chg/{second}")["spec"]["to"]["snapshot"] == first
+    assert user.get("dep/shop")["status"]["current"]["snapshot"] == first
+    assert len(user.names("snap")) == 2, "the baseline and this one"
+
+    # The one that failed starts over when the contract has moved on, and takes nothing away.
+    shop.publish(7)
+    third = user.sync("shop", "Changed")["metadata"]["name"]
+    user.kubectl("annotate", f"sjob/{first}", "specsync.dev/retryRequestedAt=1")
+    user.wait(f"sjob/{first}", "Complete")
+    assert {first, third} <= user.names("snap")
 
 
 def test_a_job_that_failed_over_a_change_that_is_gone_starts_over(

@@ -77,7 +77,9 @@ class Pruner:
             if persisted is not None:
                 await self._withdraw(job.metadata.namespace, found)
             await self._delete_made_by(job, self._change_sets)
-        await self._delete_made_by(job, self._snapshots)
+        change_sets = self._change_sets.owned_by(dependency.metadata.namespace, dependency.metadata.name)
+        if not any(name in (each.spec.from_.snapshot, each.spec.to.snapshot) for each in change_sets):
+            await self._delete_made_by(job, self._snapshots)  # else a later job has taken it over
 
     def _is_result(self, dependency: Dependency, change_set: str) -> bool:
         """Whether a change set is a successful job's, that made it or has taken it over: the contract has moved on."""

@@ -30,10 +30,14 @@ STAGE = Stage("snapshot", run, deadline=60.0)
 
 
 async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot | None:
-    """The snapshot of a job that failed later, with the change set that this one will take over."""
-    for change in await same_changes(context, wanted.spec.digests.canonical):
+    """The snapshot of a job that failed later: of one whose change set this one will take over, or of the last job."""
+    names = [change.spec.to.snapshot for change in await same_changes(context, wanted.spec.digests.canonical)]
+    last = context.dependency.status.last_sync
+    if last is not None and last.phase == "Failed" and last.job != wanted.metadata.name:
+        names.append(last.job)
+    for name in names:
         try:
-            found = await context.client.get(SpecSnapshot, context.namespace, change.spec.to.snapshot)
+            found = await context.client.get(SpecSnapshot, context.namespace, name)
         except NotFound:
             continue
         if replace(found.spec, job_uid=wanted.spec.job_uid, fetched_at=wanted.spec.fetched_at) == wanted.spec:
