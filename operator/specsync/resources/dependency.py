@@ -155,6 +155,17 @@ class DependencySpec(FrozenStruct, frozen=True, kw_only=True):
         return "sha256:" + hashlib.sha256(settings).hexdigest()
 
 
+ETag = Annotated[str, Meta(max_length=1024, description="The server's ETag header.")]
+LastModified = Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")]
+ValidatorsOf = Annotated[
+    Digest,
+    Meta(
+        description="Digest of the URL and of the Secrets' versions that etag and lastModified are of, where"
+        " redirects led there or there are Secrets."
+    ),
+]
+
+
 class SourceState(FrozenStruct, frozen=True, kw_only=True):
     """What the last successful fetch said, for conditional requests; dropped when the source changes."""
 
@@ -166,18 +177,9 @@ class SourceState(FrozenStruct, frozen=True, kw_only=True):
         ),
     ]
     raw_digest: Annotated[Digest, Meta(description="Digest of the document as it was served.")]
-    etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
-    last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
-    validators_of: (
-        Annotated[
-            Digest,
-            Meta(
-                description="Digest of the URL and of the Secrets' versions that etag and lastModified are of, where"
-                " redirects led there or there are Secrets."
-            ),
-        ]
-        | None
-    ) = None
+    etag: ETag | None = None
+    last_modified: LastModified | None = None
+    validators_of: ValidatorsOf | None = None
 
 
 class Health(FrozenStruct, frozen=True, kw_only=True):

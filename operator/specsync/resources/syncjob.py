@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from specsync.resources.blobref import BlobRef
-from specsync.resources.dependency import SyncError
+from specsync.resources.dependency import ETag, LastModified, SyncError, ValidatorsOf
 from specsync.resources.meta import (
     API_VERSION,
     Column,
@@ -112,18 +112,9 @@ class FetchOutput(FrozenStruct, frozen=True, kw_only=True):
     external_refs: Annotated[
         Literal["Ignore", "SameOrigin"], Meta(description="What spec.source.externalRefs was.")
     ] = "Ignore"
-    etag: Annotated[str, Meta(max_length=1024, description="The server's ETag header.")] | None = None
-    last_modified: Annotated[str, Meta(max_length=128, description="The server's Last-Modified header.")] | None = None
-    validators_of: (
-        Annotated[
-            Digest,
-            Meta(
-                description="Digest of the URL and of the Secrets' versions that etag and lastModified are of, where"
-                " redirects led there or there are Secrets."
-            ),
-        ]
-        | None
-    ) = None
+    etag: ETag | None = None
+    last_modified: LastModified | None = None
+    validators_of: ValidatorsOf | None = None
     fetched_at: Annotated[Time, Meta(description="When it was fetched.")] | None = None
     damage: (
         Annotated[Damage, Meta(description="What was found wrong with the current snapshot's content, if checked.")]
