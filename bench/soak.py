@@ -137,7 +137,7 @@ def soaking(plan: Plan, folder: Path) -> Iterator[tuple[ControlPlane, Fleet, Ven
     ):
         vendor.tell(versions=dict.fromkeys(plan.names, 1))
         namespace = cluster.create_namespace("soak")
-        create_alerting(cluster, namespace, vendor)
+        create_alerting(cluster, namespace, vendor, plan.names)
         for name in plan.names:
             source = {"url": vendor.url(name), "timeout": "10s"}
             spec = {"source": source, "interval": INTERVAL, "history": HISTORY}

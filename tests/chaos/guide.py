@@ -11,6 +11,7 @@ from tests.chaos.record import GROUP
 from tests.chaos.vendor import Vendor
 
 _TIMEOUT = 3.0  # seconds of one request: the API server is away at times
+_OF_A_CHANNEL = 10  # Dependencies
 
 LAST_REQUEST = "the last"
 
@@ -31,12 +32,18 @@ def create(cluster: ControlPlane, namespace: str, kind: str, name: str, spec: An
     cluster.api.request("POST", collection(namespace, kind), body)
 
 
-def create_alerting(cluster: ControlPlane, namespace: str, vendor: Vendor) -> None:
-    """A channel, at the vendors' server, that is told of all changes."""
+def create_alerting(cluster: ControlPlane, namespace: str, vendor: Vendor, names: Sequence[str]) -> None:
+    """Channels, at the vendors' server, one for each ten Dependencies, that are told of all their changes.
+
+    Of one channel no more than 500 deliveries stay, and what was told must be there at the end.
+    """
     hook = {"type": "Webhook", "webhook": {"url": vendor.url("hook")}, "rateLimit": {"messagesPerMinute": 600}}
-    create(cluster, namespace, "AlertChannel", "hook", hook)
-    wish = {"channels": ["hook"], "topics": ["Change"], "minSeverity": "safe", "remindAfter": "0s"}
-    create(cluster, namespace, "AlertPreference", "all", wish)
+    for number, first in enumerate(range(0, len(names), _OF_A_CHANNEL)):
+        channel = f"hook-{number}"
+        create(cluster, namespace, "AlertChannel", channel, hook)
+        theirs = {"names": list(names[first : first + _OF_A_CHANNEL])}
+        wish = {"channels": [channel], "topics": ["Change"], "minSeverity": "safe", "remindAfter": "0s"}
+        create(cluster, namespace, "AlertPreference", channel, {**wish, "dependencies": theirs})
 
 
 class Guide:
@@ -57,8 +64,8 @@ class Guide:
         vendor.tell(versions=self._served)
 
     def create_all(self, interval: str) -> None:
-        """Creates the Dependencies, and a channel that is told of all changes."""
-        create_alerting(self._cluster, self._namespace, self._vendor)
+        """Creates the Dependencies, and channels that are told of all changes."""
+        create_alerting(self._cluster, self._namespace, self._vendor, list(self._served))
         for name in self._served:
             source = {"url": self._vendor.url(name), "timeout": "2s"}
             history = {"jobs": 5, "snapshots": 100, "changeSets": 100}  # what was found must be there at the end

@@ -75,8 +75,9 @@ def flaws_of_model(undisturbed: Record, versions: int) -> list[str]:
         found, sent = findings_of(undisturbed, name), _delivered(undisturbed, name)
         if len(found.snapshots) != versions:
             flaws.append(f"Undisturbed, {name} has {len(found.snapshots)} snapshots of {versions}.")
-        if not found.change_sets or sent != len(found.change_sets):
-            flaws.append(f"Undisturbed, {name} has {len(found.change_sets)} change sets and {sent} deliveries.")
+        if not found.change_sets or sent["Change"] != len(found.change_sets):
+            told = sent["Change"]
+            flaws.append(f"Undisturbed, {name} has {len(found.change_sets)} change sets and {told} deliveries.")
     return flaws
 
 
@@ -116,7 +117,7 @@ def _differences(record: Record, undisturbed: Record) -> Iterator[str]:
             yield f"{name}: {len(told)} Events tell of {len(wanted.change_sets)} change sets"
         sent, wanted_sent = _delivered(record, name), _delivered(undisturbed, model)
         if sent != wanted_sent:
-            yield f"{name}: {sent} deliveries, undisturbed {wanted_sent}"
+            yield f"{name}: deliveries are {dict(sent)}, undisturbed {dict(wanted_sent)}"
         baselines = [each for each in record.of("events") if _is_about(each, name)]
         if sum(each["reason"] == "BaselineCreated" for each in baselines) != 1:
             yield f"{name}: not one Event tells of its baseline"
@@ -308,7 +309,7 @@ def _created(obj: Json) -> int:
 
 
 def _deliveries(record: Record) -> list[Json]:
-    """Those that are there and those that were, which retention has deleted."""
+    """Those that are there and those that were, as far as the log knows."""
     found = {each["metadata"]["uid"]: each for each in record.of("alertdeliveries")}
     for write in record.writes:
         if (write.resource, write.verb) == ("alertdeliveries", "create"):
@@ -316,10 +317,9 @@ def _deliveries(record: Record) -> list[Json]:
     return list(found.values())
 
 
-def _delivered(record: Record, name: str) -> int:
-    """How many messages told of a change. Those that close one don't count: there is none where retention was first."""
-    specs = [each["spec"] for each in _deliveries(record)]
-    return sum((spec.get("dependency"), spec["message"]["kind"]) == (name, "Change") for spec in specs)
+def _delivered(record: Record, name: str) -> Counter[str]:
+    """How many messages there are of each kind: that something has changed, and that it was taken back."""
+    return Counter(each["spec"]["message"]["kind"] for each in _of_dependency(record, "alertdeliveries", name))
 
 
 def _is_about(event: Json, name: str) -> bool:

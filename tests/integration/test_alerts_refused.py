@@ -39,8 +39,10 @@ class Shop:
         user.depend_on("shop", self.publish(9))
         user.wait("dep/shop", "Ready")
 
-    def publish(self, fields: int) -> str:
-        return self._documents.publish(self._path, contract("Shop", version=str(10 - fields), fields=fields))
+    def publish(self, fields: int, *, comment: str = "") -> str:
+        """Fewer fields are a breaking change. A comment is none at all, though the document's bytes differ."""
+        document = {**contract("Shop", version=str(10 - fields), fields=fields), "x-comment": comment}
+        return self._documents.publish(self._path, document)
 
     def fails(self, stage: str = "alert") -> str:
         """A sync that fails in that stage; the name of its job."""
@@ -103,6 +105,7 @@ def test_a_change_that_is_found_again_is_one_change_set_and_nobody_is_told_twice
         eventually(
             lambda: phases(user, kind="Change"), until=["Sent", "Sent"].__eq__, what="the other channels to be told"
         )
+        shop.publish(8, comment="spelled in another way")
         second = shop.fails()
         assert user.names("chg") == {first}
         assert phases(user, kind="Change") == ["Sent"] * 2
@@ -147,13 +150,16 @@ def test_a_change_that_goes_on_while_jobs_fail_is_one_change_set_with_all_of_it(
     assert {each["spec"]["changeSet"] for each in deliveries(user)} == {last}
 
 
+@pytest.mark.parametrize("respelled", [False, True])
 def test_a_snapshot_of_a_job_that_failed_before_its_change_set_is_taken_over(
-    user: User, documents: Documents, receiver: Receiver, cluster: ControlPlane
+    user: User, documents: Documents, receiver: Receiver, cluster: ControlPlane, respelled: bool
 ) -> None:
     shop = Shop(user, documents, receiver)
     shop.publish(8)
     with refused(cluster, user, "false", "changesets"):
         first = shop.fails("persist")
+    if respelled:
+        shop.publish(8, comment="served by another machine")
     second = user.sync("shop", "Changed")["metadata"]["name"]
     assert user.names("chg") == {second}
     assert user.get(f"chg/{second}")["spec"]["to"]["snapshot"] == first

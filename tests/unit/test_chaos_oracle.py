@@ -283,7 +283,7 @@ def _claim_for_another(record: Record) -> None:
         (_told_twice, "was written 2 times"),
         (_doubled_delivery, "2 deliveries of change set j2"),
         (_deleted_double_of_a_delivery, "2 deliveries of change set j2"),
-        (_lost_delivery, "0 deliveries, undisturbed 1"),
+        (_lost_delivery, "deliveries are {}"),
         (_unheard_delivery, "nobody has heard of j2"),
         (_orphaned_delivery, "alertdeliveries d1 belongs to nothing"),
         (_stuck_delivery, "is Sending at the end"),

@@ -212,8 +212,10 @@ def test_a_write_to_another_job_of_that_name_is_given_up() -> None:
         write(server, record("parse"))
 
 
-@pytest.mark.parametrize("failure", [NO_ANSWER, STALE, ApiError(503, "", "busy")])
-def test_a_write_of_unknown_outcome_is_repeated(failure: str | Exception) -> None:
+@pytest.mark.parametrize(
+    "failure", [NO_ANSWER, STALE, ApiError(503, "", "busy"), ApiError(403, "Forbidden", "no rights yet")]
+)
+def test_a_write_of_unknown_outcome_or_without_rights_is_repeated(failure: str | Exception) -> None:
     server = Server(held(), failure, failure)
     written = write(server, record("parse"))
     assert written.job.status.stage == "parse"

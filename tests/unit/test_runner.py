@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from specsync.kube.client import KubeClient
+from specsync.kube.client import ApiError, KubeClient
 from specsync.resources import Dependency, SyncJob
 from specsync.resources.meta import now
 from specsync.resources.reasons import Reason
@@ -45,6 +45,10 @@ async def fetch(context: StageContext) -> StageResult:
 
 async def parse(context: StageContext) -> StageResult:
     return StageResult(ParseOutput(format="openapi-3.0", title="Shop", version="1"), ends="Unchanged")
+
+
+async def refused(context: StageContext) -> StageResult:
+    raise ApiError(403, "Forbidden", "no rights yet")
 
 
 def run(found: SyncJob, *stages: Stage, monkeypatch: pytest.MonkeyPatch) -> Server:
@@ -92,6 +96,14 @@ def test_a_stage_that_hangs_each_time_fails_at_last(monkeypatch: pytest.MonkeyPa
     assert (status.phase, status.attempts) == ("Failed", MAX_ATTEMPTS)
     assert status.error is not None
     assert status.error.reason == Reason.STAGE_TIMEOUT
+
+
+def test_a_stage_without_rights_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server that has just started refuses what it will allow a second later."""
+    status = run(running(), Stage("fetch", refused, deadline=1), monkeypatch=monkeypatch).job.status
+    assert status.error is not None
+    assert (status.phase, status.attempts, status.error.reason) == ("Pending", 1, Reason.API_ERROR)
+    assert status.retry_at is not None
 
 
 def test_a_job_in_which_worker_after_worker_died_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,14 @@ class ApiError(Exception):
         """The request may have been carried out or not: no answer, or a server's fault."""
         return self.status == 0 or self.status >= 500 or self.status == 429
 
+    @property
+    def for_now(self) -> bool:
+        """The same request may succeed soon: an unknown outcome, or a refusal of our rights, not of the object.
+
+        So answers a server that has just started and hasn't read its roles yet, or before a token is renewed.
+        """
+        return self.unknown or self.status in (401, 403)
+
 
 class NotFound(ApiError):
     """404."""

@@ -33,6 +33,11 @@ class SnapshotBlobs(FrozenStruct, frozen=True, kw_only=True):
         None
     )
 
+    @property
+    def refs(self) -> list[BlobRef]:
+        """All of them."""
+        return [ref for ref in (self.raw, self.canonical, self.operations, self.findings) if ref is not None]
+
 
 class SpecSnapshotSpec(FrozenStruct, frozen=True, kw_only=True):
     dependency: Annotated[str, Meta(max_length=63, description="Name of the Dependency.")]

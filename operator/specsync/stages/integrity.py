@@ -12,11 +12,9 @@ import structlog
 from specsync.blobs.store import BlobCorrupted, BlobMissing, BlobStoreError
 from specsync.kube.client import NotFound
 from specsync.resources import SpecSnapshot
-from specsync.resources.blobref import BlobRef
 from specsync.resources.dependency import REQUESTED_AT
 from specsync.resources.meta import now, owner_reference
 from specsync.resources.reasons import Reason
-from specsync.resources.specsnapshot import SnapshotBlobs
 from specsync.resources.syncjob import Damage, FetchOutput
 from specsync.stages.contract import StageContext
 from specsync.stages.engine import Normalized
@@ -63,7 +61,7 @@ async def restore(context: StageContext, damage: Damage, normalized: Normalized)
     await context.blobs.put(context.namespace, normalized.canonical, owner)
     await context.blobs.put(context.namespace, normalized.operation_list, owner)
     try:
-        for ref in _refs(snapshot.spec.blobs):
+        for ref in snapshot.spec.blobs.refs:
             await context.blobs.link(context.namespace, ref, owner)
     except BlobMissing:
         return False  # a document that differs, in its spelling at least
@@ -75,7 +73,7 @@ async def _damage_of(context: StageContext, name: str) -> Damage | None:
         snapshot = await context.client.get(SpecSnapshot, context.namespace, name)
     except NotFound:
         return Damage(snapshot=name, reason=Reason.BLOB_MISSING, message=f"SpecSnapshot {name} was deleted")
-    for ref in _refs(snapshot.spec.blobs):
+    for ref in snapshot.spec.blobs.refs:
         try:
             await context.blobs.get(context.namespace, ref)
         except BlobMissing as error:
@@ -84,10 +82,6 @@ async def _damage_of(context: StageContext, name: str) -> Damage | None:
             text = f"content of SpecSnapshot {name}: {error}"
             return Damage(snapshot=name, reason=Reason.BLOB_CORRUPTED, message=text)
     return None
-
-
-def _refs(blobs: SnapshotBlobs) -> list[BlobRef]:
-    return [ref for ref in (blobs.raw, blobs.canonical, blobs.operations, blobs.findings) if ref is not None]
 
 
 def _is_asked(context: StageContext) -> bool:

@@ -1,11 +1,8 @@
 """snapshot: writes the SpecSnapshot, which bears the job's name. The first one is the baseline, and ends the job."""
 
-from msgspec.structs import replace
-
 from specsync.blobs.store import BlobMissing
 from specsync.kube.client import Conflict, NotFound
 from specsync.resources import SpecSnapshot
-from specsync.resources.blobref import BlobRef
 from specsync.resources.meta import ObjectMeta, now, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
@@ -16,12 +13,14 @@ from specsync.stages.leftover import same_changes
 
 async def run(context: StageContext) -> StageResult:
     wanted = _snapshot(context)
-    snapshot = await _taken_before(context, wanted) or await _made(context, wanted)
+    snapshot = await _taken_before(context, wanted)
+    if snapshot is None:
+        snapshot = await _made(context, wanted)
+        try:
+            await _link(context, snapshot)
+        except BlobMissing as error:
+            raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
     owner = owner_reference(snapshot)
-    blobs = snapshot.spec.blobs
-    for blob in (blobs.raw, blobs.canonical, blobs.operations, blobs.findings):
-        if blob is not None:
-            await _link(context, blob, snapshot)
     first = context.job.status.base is None
     return StageResult(SnapshotOutput(name=owner.name, uid=owner.uid), ends="Baseline" if first else None)
 
@@ -30,7 +29,10 @@ STAGE = Stage("snapshot", run, deadline=60.0)
 
 
 async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot | None:
-    """The snapshot of a job that failed later: of one whose change set this one will take over, or of the last job."""
+    """The snapshot of a job that failed later: of one whose change set this one will take over, or of the last job.
+
+    It is of the same contract, though the document may be spelled in another way. None where not all of it is left.
+    """
     names = [change.spec.to.snapshot for change in await same_changes(context, wanted.spec.digests.canonical)]
     last = context.dependency.status.last_sync
     if last is not None and last.phase == "Failed" and last.job != wanted.metadata.name:
@@ -40,9 +42,20 @@ async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnap
             found = await context.client.get(SpecSnapshot, context.namespace, name)
         except NotFound:
             continue
-        if replace(found.spec, job_uid=wanted.spec.job_uid, fetched_at=wanted.spec.fetched_at) == wanted.spec:
-            return found
+        if _contract(found) != _contract(wanted):
+            continue
+        try:
+            await _link(context, found)
+        except BlobMissing:
+            continue
+        return found
     return None
+
+
+def _contract(snapshot: SpecSnapshot) -> tuple[object, ...]:
+    """What two snapshots of one contract have in common, taken from the same one before."""
+    spec = snapshot.spec
+    return (spec.dependency, spec.previous, spec.digests.canonical, spec.monitor)
 
 
 async def _made(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot:
@@ -103,8 +116,7 @@ def _snapshot(context: StageContext) -> SpecSnapshot:
     )
 
 
-async def _link(context: StageContext, blob: BlobRef, snapshot: SpecSnapshot) -> None:
-    try:
-        await context.blobs.link(context.namespace, blob, owner_reference(snapshot))
-    except BlobMissing as error:
-        raise StageError(Reason.BLOB_MISSING, f"{error}; ask for another sync") from error
+async def _link(context: StageContext, snapshot: SpecSnapshot) -> None:
+    """Lets the blobs live as long as the snapshot. Raises BlobMissing."""
+    for ref in snapshot.spec.blobs.refs:
+        await context.blobs.link(context.namespace, ref, owner_reference(snapshot))

@@ -242,7 +242,7 @@ class Worker:
                 ended = await self._client.get(SyncJob, job.metadata.namespace, job.metadata.name)
             self._learn(ended)
             if ended.metadata.resource_version == latest.metadata.resource_version:
-                log.warning("claim refused, though nobody was quicker", job=job.metadata.name)
+                log.warning("claim not carried out, trying again", job=job.metadata.name)
                 await asyncio.sleep(_AFTER_ERROR)
         except NotFound:
             self.jobs.bury(job)

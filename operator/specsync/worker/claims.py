@@ -117,8 +117,9 @@ class Held(Generic[J]):
                 # A user changed something else, or an attempt whose answer was lost was carried out. To replace the
                 # whole status, once more perhaps, does no harm.
             except ApiError as error:
-                if not error.unknown:
+                if not error.for_now:
                     raise
+                # Without rights too: who may not write how it goes on may not write that it failed either.
                 log.warning("status write failed, trying again", job=self.job.metadata.name, error=str(error))
                 await asyncio.sleep(max(pause, error.retry_after or 0.0))
                 pause = min(pause * 2, _LAST_PAUSE)
@@ -134,7 +135,7 @@ class Held(Generic[J]):
             except NotFound:
                 return None
             except ApiError as error:
-                if not error.unknown:
+                if not error.for_now:
                     raise
                 await asyncio.sleep(max(pause, error.retry_after or 0.0))
                 pause = min(pause * 2, _LAST_PAUSE)

@@ -48,7 +48,6 @@ UNFINISHED_DELIVERIES = "status.phase!=Sent,status.phase!=DeadLettered,status.ph
 _LONGEST_REST = 30.0  # seconds, without anything that is due
 _AFTER_ERROR = 2.0  # seconds, where the API server refuses a request
 _CLOCKS_DIFFER = 5.0  # seconds at most between two workers' clocks, which the API server corrects
-_FOR_NOW = (401, 403)  # how an API server refuses that isn't up yet, or a token that is about to be renewed
 
 
 @dataclass(frozen=True)
@@ -291,7 +290,7 @@ class Desk:
             try:
                 written = await write()
             except ApiError as error:
-                if error.status not in _FOR_NOW:
+                if not error.for_now:
                     raise
                 log.warning("sending not recorded, trying again", channel=self._name, error=str(error))
                 await asyncio.sleep(_AFTER_ERROR)

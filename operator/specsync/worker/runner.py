@@ -188,7 +188,7 @@ async def _run_stage(
     except BlobStoreError as error:
         raise StageError(error.reason, str(error), retryable=error.retryable) from None
     except ApiError as error:
-        retryable = error.unknown or isinstance(error, Conflict | NotFound)
+        retryable = error.for_now or isinstance(error, Conflict | NotFound)
         text = f"the Kubernetes API server did not carry out a request of the {stage.name} stage: {error}"
         raise StageError(Reason.API_ERROR, text, retryable=retryable, retry_after=error.retry_after) from error
     except Exception as error:
