@@ -44,6 +44,9 @@ class Shop:
         document = {**contract("Shop", version=str(10 - fields), fields=fields), "x-comment": comment}
         return self._documents.publish(self._path, document)
 
+    def breaks(self) -> None:
+        self._documents.publish(self._path, "no OpenAPI document")
+
     def fails(self, stage: str = "alert") -> str:
         """A sync that fails in that stage; the name of its job."""
         job = self._user.sync("shop", "Failed")
@@ -158,8 +161,9 @@ def test_a_snapshot_of_a_job_that_failed_before_its_change_set_is_taken_over(
     shop.publish(8)
     with refused(cluster, user, "false", "changesets"):
         first = shop.fails("persist")
-    if respelled:
-        shop.publish(8, comment="served by another machine")
+    shop.breaks()
+    user.sync("shop", "Failed")
+    shop.publish(8, comment="served by another machine" if respelled else "")
     second = user.sync("shop", "Changed")["metadata"]["name"]
     assert user.names("chg") == {second}
     assert user.get(f"chg/{second}")["spec"]["to"]["snapshot"] == first

@@ -1,7 +1,7 @@
 """persist: writes the ChangeSet, which bears the job's name: what a user needs to see, the rest in a blob.
 
 Where a job that failed afterwards, before all were told, has found the very same change, its ChangeSet is taken over
-instead.
+instead: else the same change would be two change sets, and people would be told twice.
 """
 
 import itertools
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from specsync.alerting.history import EarlierChange, in_order
 from specsync.blobs.store import BlobMissing
 from specsync.diffing.comparison import Cause, Comparison, Event, Witness
 from specsync.kube.client import Conflict, NotFound
@@ -32,7 +33,6 @@ from specsync.resources.meta import ObjectMeta, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import DiffOutput, NormalizeOutput, ParseOutput, PersistOutput, SnapshotOutput
 from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult
-from specsync.stages.leftover import same_changes
 from specsync.stages.raw import loader
 
 C = TypeVar("C", ChangeCause, ChangeEvent)
@@ -75,7 +75,7 @@ async def _check_base(context: StageContext) -> None:
 
 async def _found_before(context: StageContext, digest: str) -> str | None:
     """The name of the change set to take over, with its blob, if there is a whole one."""
-    for change in await same_changes(context, digest):
+    for change in await _same_changes(context, digest):
         name = change.metadata.name
         try:
             await _link(context, await context.client.get(ChangeSet, context.namespace, name))
@@ -83,6 +83,23 @@ async def _found_before(context: StageContext, digest: str) -> str | None:
             continue  # not all of it is left; the leader deletes it when there is a whole one
         return name
     return None
+
+
+async def _same_changes(context: StageContext, digest: str) -> list[EarlierChange]:
+    """Change sets of other jobs that lead from this job's base to that canonical digest, the oldest first.
+
+    One that begins at the current snapshot is no successful job's: that one would have moved it. Raises ApiError.
+    """
+    base, last = context.job.status.base, context.dependency.status.last_sync
+    if base is None or last is None or last.phase == "Succeeded":
+        return []
+    own = f"spec.dependency={context.dependency.metadata.name}"
+    return [
+        change
+        for change in in_order(await context.client.list(EarlierChange, context.namespace, fields=own, page=20))
+        if (change.spec.from_.snapshot, change.spec.to.digest) == (base.snapshot, digest)
+        and change.metadata.name != context.job.metadata.name
+    ]
 
 
 async def _made(context: StageContext, wanted: ChangeSet) -> ChangeSet:

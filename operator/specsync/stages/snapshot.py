@@ -1,14 +1,16 @@
-"""snapshot: writes the SpecSnapshot, which bears the job's name. The first one is the baseline, and ends the job."""
+"""snapshot: writes the SpecSnapshot, which bears the job's name. The first one is the baseline, and ends the job.
+
+Where a job that failed afterwards has left one of the very same contract, that is taken over instead.
+"""
 
 from specsync.blobs.store import BlobMissing
-from specsync.kube.client import Conflict, NotFound
+from specsync.kube.client import Conflict
 from specsync.resources import SpecSnapshot
 from specsync.resources.meta import ObjectMeta, now, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
 from specsync.resources.syncjob import FetchOutput, Judgement, NormalizeOutput, ParseOutput, SnapshotOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
-from specsync.stages.leftover import same_changes
 
 
 async def run(context: StageContext) -> StageResult:
@@ -29,19 +31,15 @@ STAGE = Stage("snapshot", run, deadline=60.0)
 
 
 async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot | None:
-    """The snapshot of a job that failed later: of one whose change set this one will take over, or of the last job.
+    """The snapshot that a job has left which failed later: of the same contract, however its document is spelled.
 
-    It is of the same contract, though the document may be spelled in another way. None where not all of it is left.
+    None where there is none of which all is left. Raises ApiError.
     """
-    names = [change.spec.to.snapshot for change in await same_changes(context, wanted.spec.digests.canonical)]
     last = context.dependency.status.last_sync
-    if last is not None and last.phase == "Failed" and last.job != wanted.metadata.name:
-        names.append(last.job)
-    for name in names:
-        try:
-            found = await context.client.get(SpecSnapshot, context.namespace, name)
-        except NotFound:
-            continue
+    if last is None or last.phase == "Succeeded":
+        return None
+    own = f"spec.dependency={context.dependency.metadata.name}"
+    for found in await context.client.list(SpecSnapshot, context.namespace, fields=own):
         if _contract(found) != _contract(wanted):
             continue
         try:
@@ -53,9 +51,10 @@ async def _taken_before(context: StageContext, wanted: SpecSnapshot) -> SpecSnap
 
 
 def _contract(snapshot: SpecSnapshot) -> tuple[object, ...]:
-    """What two snapshots of one contract have in common, taken from the same one before."""
+    """What snapshots of one contract have in common, if they follow the same one and are of the same Dependency."""
     spec = snapshot.spec
-    return (spec.dependency, spec.previous, spec.digests.canonical, spec.monitor)
+    owners = [owner.uid for owner in snapshot.metadata.owner_references]
+    return (owners, spec.previous, spec.digests.canonical, spec.monitor)
 
 
 async def _made(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot:
