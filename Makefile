@@ -90,7 +90,7 @@ bench-sync: controlplane ## a thousand Dependencies at once on one CPU, beside F
 	@$(PY) -m bench.sync $(ARGS)
 
 bench: controlplane objectserver ## all other measurements, one after the other
-	@for each in load diff takeover large idle hostile hostile_documents alerts blobs; do echo "== $$each"; $(PY) -m bench.$$each; done
+	@for each in load diff takeover outage large idle hostile hostile_documents alerts blobs; do echo "== $$each"; $(PY) -m bench.$$each; done
 
 clean: ## remove .venv, caches and the development cluster's state
 	rm -rf .venv .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
