@@ -14,6 +14,7 @@ from tests.conftest import OperatorKubeconfig
 from tests.integration.crew import Crew
 from tests.integration.documents import Documents
 from tests.integration.processes import Operator
+from tests.integration.receivers import Receiver
 from tests.integration.user import User
 
 
@@ -21,6 +22,13 @@ from tests.integration.user import User
 def documents() -> Iterator[Documents]:
     with Documents() as documents:
         yield documents
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    """Who is alerted: a channel's service on the loopback."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ PATIENT = ("--heartbeat", "1s", "--lease-duration", "10m")
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    """A new one for each test: some hold it, and count all that arrives."""
     with Receiver() as receiver:
         yield receiver
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,12 +13,6 @@ from tests.integration.processes import Operator
 from tests.integration.receivers import NEVER_SHOWN, Receiver, status
 from tests.integration.user import User
 from tests.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,6 @@ from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
 def operator_options(receiver: Receiver) -> tuple[str, ...]:
     return ("--allow-host", receiver.address, "--alert-window", "1s")
 

@@ -13,7 +13,7 @@ import msgspec
 from specsync.alerting.history import EarlierChange, in_order
 from specsync.blobs.store import BlobMissing
 from specsync.diffing.comparison import Cause, Comparison, Event, Witness
-from specsync.kube.client import Conflict, NotFound
+from specsync.kube.client import NotFound
 from specsync.resources import ChangeSet, Dependency
 from specsync.resources.changeset import (
     MAX_CAUSES,
@@ -33,6 +33,7 @@ from specsync.resources.meta import ObjectMeta, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.syncjob import DiffOutput, NormalizeOutput, ParseOutput, PersistOutput, SnapshotOutput
 from specsync.stages.contract import BaseMoved, Stage, StageContext, StageError, StageResult
+from specsync.stages.making import made
 from specsync.stages.raw import loader
 
 C = TypeVar("C", ChangeCause, ChangeEvent)
@@ -51,7 +52,7 @@ async def run(context: StageContext) -> StageResult:
     earlier = await _found_before(context, wanted.spec.to.digest)
     if earlier is not None:
         return StageResult(PersistOutput(change_set=earlier), message=f"found before, by SyncJob {earlier}")
-    change_set = await _made(context, wanted)
+    change_set = await made(context, wanted)
     try:
         await _link(context, change_set)
     except BlobMissing as error:
@@ -100,20 +101,6 @@ async def _same_changes(context: StageContext, digest: str) -> list[EarlierChang
         if (change.spec.from_.snapshot, change.spec.to.digest) == (base.snapshot, digest)
         and change.metadata.name != context.job.metadata.name
     ]
-
-
-async def _made(context: StageContext, wanted: ChangeSet) -> ChangeSet:
-    try:
-        return await context.client.create(wanted)
-    except Conflict:
-        # This job made it before a crash, or it is somebody else's.
-        found = await context.client.get(ChangeSet, context.namespace, wanted.metadata.name)
-        if found.spec.job_uid != wanted.spec.job_uid:
-            raise StageError(
-                Reason.NAME_CONFLICT,
-                f"ChangeSet {wanted.metadata.name} exists and isn't this job's: delete it, or create another SyncJob",
-            ) from None
-        return found
 
 
 async def _link(context: StageContext, change_set: ChangeSet) -> None:

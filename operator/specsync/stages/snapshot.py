@@ -4,20 +4,20 @@ Where a job that failed afterwards has left one of the very same contract, that 
 """
 
 from specsync.blobs.store import BlobMissing
-from specsync.kube.client import Conflict
 from specsync.resources import SpecSnapshot
 from specsync.resources.meta import ObjectMeta, now, owner_reference
 from specsync.resources.reasons import Reason
 from specsync.resources.specsnapshot import Digests, SnapshotBlobs, SpecSnapshotSpec
 from specsync.resources.syncjob import FetchOutput, Judgement, NormalizeOutput, ParseOutput, SnapshotOutput
 from specsync.stages.contract import Stage, StageContext, StageError, StageResult
+from specsync.stages.making import made
 
 
 async def run(context: StageContext) -> StageResult:
     wanted = _snapshot(context)
     snapshot = await _taken_before(context, wanted)
     if snapshot is None:
-        snapshot = await _made(context, wanted)
+        snapshot = await made(context, wanted)
         try:
             await _link(context, snapshot)
         except BlobMissing as error:
@@ -55,20 +55,6 @@ def _contract(snapshot: SpecSnapshot) -> tuple[object, ...]:
     spec = snapshot.spec
     owners = [owner.uid for owner in snapshot.metadata.owner_references]
     return (owners, spec.previous, spec.digests.canonical, spec.monitor)
-
-
-async def _made(context: StageContext, wanted: SpecSnapshot) -> SpecSnapshot:
-    try:
-        return await context.client.create(wanted)
-    except Conflict:
-        # This job made it before a crash, or it is somebody else's.
-        found = await context.client.get(SpecSnapshot, context.namespace, wanted.metadata.name)
-        if found.spec.job_uid != wanted.spec.job_uid or found.spec.digests != wanted.spec.digests:
-            raise StageError(
-                Reason.NAME_CONFLICT,
-                f"SpecSnapshot {wanted.metadata.name} exists and isn't this job's: delete it, or sync again",
-            ) from None
-        return found
 
 
 def _snapshot(context: StageContext) -> SpecSnapshot:
