@@ -276,3 +276,24 @@ def test_a_job_for_a_dependency_that_is_not_there(user: User) -> None:
     [(kind, reason, message)] = user.events(job)
     assert (kind, reason, message) == ("Warning", "TargetNotFound", status["error"]["message"])
     assert message in user.kubectl("describe", "sjob", job)
+
+
+@pytest.mark.parametrize("kind", ["snap", "chg"])
+def test_an_object_of_somebody_else_that_bears_the_jobs_name(user: User, documents: Documents, kind: str) -> None:
+    path = f"/{user.namespace}"
+    user.depend_on("shop", documents.publish(path, contract("Shop", fields=3)))
+    user.wait("dep/shop", "Ready")
+    documents.publish(path, contract("Shop", version="2", fields=2))
+    user.sync("shop", "Changed")
+    [*_, taken] = user.all(kind)
+    user.apply({**taken, "metadata": {"name": "mine", "namespace": user.namespace}})
+    documents.publish(path, contract("Shop", version="3", fields=1))
+    user.create_job("shop", "mine")
+    user.wait("sjob/mine", "Failed")
+    error = user.get("sjob/mine")["status"]["error"]
+    assert (error["reason"], error["message"]) == (
+        "NameConflict",
+        f"{taken['kind']} mine exists and isn't this job's: delete it, or create another SyncJob",
+    )
+    user.kubectl("delete", kind, "mine")
+    user.sync("shop", "Changed")
