@@ -107,7 +107,6 @@ class _Stream:
         self._namespace = namespace
         self._decoder = msgspec.json.Decoder(watched.store.kind)
         self._version = ""  # the store is as of this one; empty where only a LIST can tell
-        self._broken = False  # whether the last watch didn't begin, or didn't end as the server's do
         self._newest = 0  # the latest version that this server has told
         self._trouble = ""  # what was logged last
         self.kind: str = watched.store.kind.definition.plural
@@ -173,7 +172,6 @@ class _Stream:
 
     async def _watch(self, session: aiohttp.ClientSession, loop: Loop) -> None:
         """One watch, until the server ends it. Raises _Expired, ApiError."""
-        was_broken, self._broken = self._broken, True
         params = {
             "watch": "true",
             "resourceVersion": self._version,
@@ -191,7 +189,8 @@ class _Stream:
             ):
                 if response.status >= 400:
                     raise error_of(response.status, None, await response.read())
-                if was_broken and await self._is_put_back():
+                # Each time: that the last watch ended in good order says nothing of what was done to the server since.
+                if await self._is_put_back():
                     raise _Expired
                 patience.reschedule(None)
                 loop.advance(_SILENCE_SECONDS)
@@ -203,7 +202,6 @@ class _Stream:
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         self._take(line)
-                self._broken = False
         except (aiohttp.ClientError, TimeoutError, OSError, ConnectionError) as error:
             raise ApiError(0, "NoAnswer", f"the watch broke off ({type(error).__name__})") from error
 
